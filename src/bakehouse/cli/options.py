@@ -1,0 +1,35 @@
+"""Options that several commands share, and faults as click shows them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bakehouse.faults import Fault
+from bakehouse.settings import Settings, settings_from
+
+data_option: Callable[[Any], Any] = click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The data folder.  [default: ~/.bakehouse, or BAKEHOUSE_DATA]",
+)
+
+
+def settings(**chosen: Any) -> Settings:
+    """The settings from the environment and the command line."""
+    with faults_as_messages():
+        return settings_from(os.environ, **chosen)
+
+
+@contextlib.contextmanager
+def faults_as_messages() -> Iterator[None]:
+    """Let a fault end the command as ``Error: <sentence>`` instead of a traceback."""
+    try:
+        yield
+    except Fault as fault:
+        raise click.ClickException(str(fault)) from fault

@@ -1,0 +1,103 @@
+"""Serving a data folder on a socket, in the foreground, until a signal ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+
+import click
+import uvicorn
+import uvloop
+
+from bakehouse import clock
+from bakehouse.cli import options, running
+from bakehouse.faults import Conflict
+from bakehouse.runtime import Bakehouse
+from bakehouse.settings import Settings
+
+_SHUTDOWN_S = 5
+
+
+def serve(settings: Settings, *, verbose: bool) -> None:
+    """Serve until SIGINT or SIGTERM; a second one does not wait for requests in flight.
+
+    Raises:
+        click.ClickException: the address or the data folder is taken.
+    """
+    with contextlib.closing(_listen(settings)) as listener:
+        endpoint = f"http://{_reachable(settings.host)}:{listener.getsockname()[1]}"
+        uvloop.run(_serve(settings, listener, endpoint, verbose=verbose))
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        text = f"{settings.host}:{settings.port} cannot be listened on: {error.strerror}."
+        raise click.ClickException(f"{text} Try `--port 0`, or `bakehouse status`.") from error
+    return listener
+
+
+def _reachable(host: str) -> str:
+    """The address that clients use: always an IP, because boto3 then puts buckets into the path."""
+    if host in ("0.0.0.0", "localhost"):  # noqa: S104  # told to clients, not listened on
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
+
+
+async def _serve(
+    settings: Settings, listener: socket.socket, endpoint: str, *, verbose: bool
+) -> None:
+    with options.faults_as_messages():
+        house = _open(settings, endpoint)
+        await house.start()
+    config = uvicorn.Config(
+        house.server,
+        http="httptools",
+        lifespan="off",
+        log_config=None,
+        access_log=verbose,
+        server_header=False,
+        timeout_graceful_shutdown=_SHUTDOWN_S,
+        timeout_keep_alive=75,
+    )
+    server = _Server(config)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, server.ask_to_end)
+    now = clock.now().isoformat(timespec="seconds")
+    note = running.Running(os.getpid(), endpoint, settings.region, now)
+    with running.noted(settings.data, note):
+        click.echo(f"bakehouse is ready at {endpoint}  (data: {settings.data})")
+        click.echo('In another terminal:  eval "$(bakehouse env)"      Ctrl-C ends the server.')
+        await server.serve(sockets=[listener])
+    await house.stop()
+
+
+def _open(settings: Settings, endpoint: str) -> Bakehouse:
+    try:
+        return Bakehouse(settings, endpoint)
+    except Conflict as conflict:
+        other = running.find(settings.data)
+        where = f" at {other.endpoint} (process {other.pid})" if other else ""
+        text = f"A server already runs with the data folder {settings.data}{where}."
+        hint = "End it with `bakehouse down`, or choose another folder with --data."
+        raise click.ClickException(f"{text} {hint}") from conflict
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handling, which would end the process by the signal again."""
+
+    def capture_signals(self) -> contextlib.AbstractContextManager[None]:  # type: ignore[override]
+        return contextlib.nullcontext()
+
+    def ask_to_end(self) -> None:
+        if self.should_exit:
+            self.force_exit = True
+        self.should_exit = True

@@ -1,0 +1,166 @@
+"""The ASGI callable: bytes from a socket → the right door → bytes to the socket.
+
+A request is led by what it says of itself: the service in its signature's credential scope, then
+``X-Amz-Target``. One without a signature is led the same way as far as possible, so that it is
+refused in the protocol in which it came.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import Any
+from uuid import uuid4
+
+from bakehouse import __version__
+from bakehouse.faults import CallRefused, LimitExceeded
+from bakehouse.wire.door import Door, House
+from bakehouse.wire.errors import error_response
+from bakehouse.wire.signatures import Signature, signature_of
+from bakehouse.wire.types import AwsError, Params, Request, Response, Service
+
+Scope = Mapping[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+HEALTH_PATH = "/_bakehouse/health"
+"""Answers without a signature: that a server is here, and which."""
+
+_DRAINED_BYTES = 1 << 20
+
+
+class ReceivedBody:
+    """The body of an ASGI request. ``finished`` says whether all of it was read."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self.finished = False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while not self.finished:
+            event = await self._receive()
+            if event["type"] == "http.disconnect":
+                text = "You did not provide the number of bytes specified by Content-Length."
+                raise AwsError("IncompleteBody", text, 400)
+            self.finished = not event.get("more_body", False)
+            if chunk := event.get("body", b""):
+                yield chunk
+
+    async def read(self, limit_bytes: int) -> bytes:
+        """All bytes, or LimitExceeded as soon as there are more than the limit."""
+        chunks: list[bytes] = []
+        size = 0
+        async for chunk in self:
+            size += len(chunk)
+            if size > limit_bytes:
+                raise LimitExceeded("The request's body", size, limit_bytes, "bytes")
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+    async def drain(self, limit_bytes: int) -> None:
+        """Read on and throw away, up to a limit: the connection can then be used again."""
+        with contextlib.suppress(LimitExceeded, AwsError):
+            await self.read(limit_bytes)
+
+
+class Server:
+    """All doors under one address.
+
+    Args:
+        services: what is offered.
+        house: what the doors share.
+    """
+
+    def __init__(self, services: Sequence[Service], house: House) -> None:
+        self.services = tuple(services)
+        self._doors = {service.name: Door(service, house) for service in services}
+        self._by_signing_name: dict[str, list[Door]] = {}
+        for door in self._doors.values():
+            self._by_signing_name.setdefault(door.service.signing_name, []).append(door)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI event stream; everything but HTTP is declined."""
+        if scope["type"] != "http":
+            return
+        body = ReceivedBody(receive)
+        request = _request(scope, body)
+        response = await self.answer(request)
+        if not body.finished and "expect" not in request.headers:
+            await body.drain(_DRAINED_BYTES)
+        await _send(response, send, close=not body.finished)
+
+    async def answer(self, request: Request) -> Response:
+        """Answer one request."""
+        if request.path == HEALTH_PATH:
+            return _health(request)
+        signature = signature_of(request.headers)
+        if signature is not None and signature.service not in self._by_signing_name:
+            return _no_such_service(request, signature.service)
+        return await self._door(request, signature).answer(request, signature)
+
+    async def call(self, service: str, operation: str, params: Params) -> Params:
+        """Run an operation from within.
+
+        Raises:
+            CallRefused: the service or the operation is not offered, or refused the call.
+        """
+        door = self._doors.get(service)
+        if door is None or operation not in door.service.operations:
+            text = f"bakehouse does not run {service} {operation} yet."
+            raise CallRefused(service, "NotImplemented", 501, text, "")
+        return await door.call(operation, params)
+
+    def _door(self, request: Request, signature: Signature | None) -> Door:
+        doors = list(self._doors.values())
+        if signature is not None:
+            doors = self._by_signing_name[signature.service]
+        return next((door for door in doors if door.recognizes(request)), doors[0])
+
+
+def _request(scope: Scope, body: ReceivedBody) -> Request:
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    path = scope["raw_path"].decode("latin-1")
+    return Request(scope["method"], path, scope["query_string"].decode("latin-1"), headers, body)
+
+
+def _health(request: Request) -> Response:
+    text = f'{{"server":"bakehouse","version":"{__version__}"}}'
+    return Response(200, {"content-type": "application/json"}, text.encode())
+
+
+def _no_such_service(request: Request, name: str) -> Response:
+    """Tell that a whole service is not offered, in the protocol that the request looks like."""
+    family = "json" if "x-amz-target" in request.headers else "rest-json"
+    if "form-urlencoded" in request.headers.get("content-type", ""):
+        family = "query"
+    error = AwsError("NotImplemented", f"bakehouse does not offer the service {name}.", 501)
+    return error_response(error, family, str(uuid4()))
+
+
+async def _send(response: Response, send: Send, *, close: bool) -> None:
+    """Send an answer. ``close`` ends the connection, where a request's body was left unread."""
+    headers = [(k.encode("latin-1"), _header(v)) for k, v in response.headers.items()]
+    if close:
+        headers.append((b"connection", b"close"))
+    if isinstance(response.body, bytes):
+        if "content-length" not in response.headers and response.status not in (204, 304):
+            headers.append((b"content-length", str(len(response.body)).encode()))
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        await send({"type": "http.response.body", "body": response.body})
+        return
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    async for chunk in response.body:
+        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def _header(value: str) -> bytes:
+    """A header's value as bytes; what Latin-1 does not have is sent as UTF-8, as S3 does."""
+    clean = value.replace("\r", " ").replace("\n", " ")
+    try:
+        return clean.encode("latin-1")
+    except UnicodeEncodeError:
+        return clean.encode()

@@ -1,0 +1,1 @@
+"""Where everything is kept: records in SQLite, blobs in files, and what is made of the two."""

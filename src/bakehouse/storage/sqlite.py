@@ -1,0 +1,276 @@
+"""Records in one SQLite file: WAL, synchronous=FULL, and one writer thread that commits in groups.
+
+Whatever is waiting when the writer looks up goes into one transaction and one fsync, so the cost of
+a durable write is shared by all who wait for it. A write that fails is rolled back to its savepoint
+and takes nobody with it.
+"""
+
+# ruff: noqa: D102 the protocol says what each method does
+
+from __future__ import annotations
+
+import queue
+import sqlite3
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from bakehouse.faults import Fault, StorageFailed
+from bakehouse.storage import queries
+from bakehouse.storage.records import (
+    Append,
+    Delete,
+    Document,
+    Insert,
+    KeyTaken,
+    Put,
+    Record,
+    Write,
+    check_names,
+    encode,
+    names_in,
+)
+
+_MOST_PER_COMMIT = 512
+_LAST_CODE_POINT = "\U0010ffff"
+_AFTER_ALL_TEXT = b""
+_PRAGMAS = """
+PRAGMA journal_mode=WAL;
+PRAGMA synchronous=FULL;
+PRAGMA fullfsync=1; -- macOS: fsync alone does not reach the platter
+PRAGMA journal_size_limit=67108864; -- a burst of large writes does not leave a large file
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    """One statement of a write, and what it means when it meets a key that is taken."""
+
+    sql: str
+    values: tuple[Any, ...]
+    if_taken: KeyTaken | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Submission:
+    """What one caller wants written, and whom to tell."""
+
+    statements: list[_Statement]
+    done: Future[None]
+
+
+class SqliteRecords:
+    """The :class:`~bakehouse.storage.records.Records` of a data folder.
+
+    Args:
+        path: the database file; created, with its tables, if it is not there.
+
+    Raises:
+        StorageFailed: the file cannot be opened as a database.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._waiting: queue.SimpleQueue[_Submission | None] = queue.SimpleQueue()
+        self._idle: list[sqlite3.Connection] = []
+        self._closed = False
+        self._closing = threading.Lock()
+        try:
+            writer = self._connect()
+            writer.executescript(queries.SCHEMA)
+        except sqlite3.Error as error:
+            raise StorageFailed(f"{path} cannot be opened as a database: {error}.") from error
+        self._thread = threading.Thread(
+            target=self._write_forever, args=(writer,), name="records", daemon=True
+        )
+        self._thread.start()
+
+    # Reading: on connections of their own, so that nobody waits for the writer.
+
+    def get(self, kind: str, key: str) -> Record | None:
+        rows = self._read(queries.GET, (kind, key), kind, key)
+        return Record(key, orjson.loads(rows[0][0]), rows[0][1]) if rows else None
+
+    def scan(
+        self,
+        kind: str,
+        *,
+        prefix: str = "",
+        after: str = "",
+        limit: int = 1000,
+        content: bool = False,
+    ) -> list[Record]:
+        bounds = {"kind": kind, "limit": limit} | _bounds(prefix, after)
+        sql = queries.SCAN_WITH_CONTENT if content else queries.SCAN
+        rows = self._read(sql, bounds, kind, prefix, after)
+        return [Record(key, orjson.loads(value), blob) for key, value, blob in rows]
+
+    def journal(
+        self, name: str, *, after: int = 0, limit: int = 1000
+    ) -> list[tuple[int, Document]]:
+        rows = self._read(queries.JOURNAL, (name, after, limit), name)
+        return [(number, orjson.loads(entry)) for number, entry in rows]
+
+    def journal_tail(
+        self, name: str, *, before: int | None = None, limit: int = 1000
+    ) -> list[tuple[int, Document]]:
+        bound = (1 << 62) if before is None else before
+        rows = self._read(queries.JOURNAL_TAIL, (name, bound, limit), name)
+        return [(number, orjson.loads(entry)) for number, entry in rows]
+
+    def journals(self, prefix: str = "", *, after: str = "", limit: int = 1000) -> list[str]:
+        names: list[str] = []
+        while len(names) < limit:
+            rows = self._read(queries.NEXT_JOURNAL, _bounds(prefix, after), prefix, after)
+            if not rows:
+                break
+            after = rows[0][0]
+            names.append(after)
+        return names
+
+    # Writing
+
+    def submit(self, *writes: Write) -> Future[None]:
+        check_names(*names_in(writes))
+        statements = [statement for write in writes for statement in _statements(write)]
+        done: Future[None] = Future()
+        done.set_running_or_notify_cancel()  # what is under way cannot be cancelled
+        with self._closing:
+            if not self._closed:
+                self._waiting.put(_Submission(statements, done))
+                return done
+        done.set_exception(StorageFailed(f"{self._path} is closed."))
+        return done
+
+    def close(self) -> None:
+        with self._closing:
+            if not self._closed:
+                self._closed = True
+                self._waiting.put(None)
+        self._thread.join()
+        while self._idle:
+            self._idle.pop().close()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._path, isolation_level=None, check_same_thread=False, timeout=30
+        )
+        try:
+            connection.executescript(_PRAGMAS)
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
+
+    def _read(self, sql: str, values: Any, *names: str) -> list[Any]:
+        check_names(*names)
+        try:
+            with self._reader() as db:
+                return db.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise StorageFailed(f"{self._path} could not be read: {error}.") from error
+
+    @contextmanager
+    def _reader(self) -> Iterator[sqlite3.Connection]:
+        """A connection that nobody else uses meanwhile; there are as many as reads at one time."""
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._connect()
+        try:
+            yield connection
+        finally:
+            if self._closed:
+                connection.close()
+            else:
+                self._idle.append(connection)
+
+    def _write_forever(self, db: sqlite3.Connection) -> None:
+        last = False
+        while not last:
+            group = [self._waiting.get()]
+            while len(group) < _MOST_PER_COMMIT and not self._waiting.empty():
+                group.append(self._waiting.get())
+            last = None in group
+            self._commit_group(db, [item for item in group if item is not None])
+        db.close()
+
+    def _commit_group(self, db: sqlite3.Connection, group: list[_Submission]) -> None:
+        refusals: list[Exception | None]
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            refusals = [_apply_alone(db, submission.statements) for submission in group]
+            db.execute("COMMIT")
+        except Exception as error:  # noqa: BLE001 the writer lives on; all who wait get the error
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            refusals = [StorageFailed(f"{self._path} could not be written: {error}.")] * len(group)
+        for submission, refusal in zip(group, refusals, strict=True):
+            if refusal is None:
+                submission.done.set_result(None)
+            else:
+                submission.done.set_exception(refusal)
+
+
+def _apply_alone(db: sqlite3.Connection, statements: list[_Statement]) -> Fault | None:
+    """Run one caller's statements; undo them, and only them, if one is refused."""
+    db.execute("SAVEPOINT caller")
+    for statement in statements:
+        refusal = _apply(db, statement)
+        if refusal is not None:
+            db.execute("ROLLBACK TO caller")
+            db.execute("RELEASE caller")
+            return refusal
+    db.execute("RELEASE caller")
+    return None
+
+
+def _apply(db: sqlite3.Connection, statement: _Statement) -> Fault | None:
+    try:
+        db.execute(statement.sql, statement.values)
+    except sqlite3.IntegrityError:
+        if statement.if_taken is None:
+            raise
+        return statement.if_taken
+    except sqlite3.DataError as error:
+        return StorageFailed(f"A record is too large for the database: {error}.")
+    return None
+
+
+def _statements(write: Write) -> list[_Statement]:
+    match write:
+        case Put():
+            return [_Statement(queries.PUT, _row(write))]
+        case Insert():
+            return [_Statement(queries.INSERT, _row(write), KeyTaken(write.kind, write.key))]
+        case Delete():
+            return [_Statement(queries.DELETE, (write.kind, write.key))]
+        case Append():
+            entries = [encode(entry) for entry in write.entries]
+            return [_Statement(queries.APPEND, (write.journal, entry)) for entry in entries]
+        case _:
+            return [_Statement(queries.DROP_JOURNAL, (write.journal,))]
+
+
+def _row(write: Put | Insert) -> tuple[Any, ...]:
+    return (write.kind, write.key, encode(write.value), write.content)
+
+
+def _bounds(prefix: str, after: str) -> dict[str, Any]:
+    """Where a scan starts and ends. Python compares text as SQLite does: by code points."""
+    return {"first": max(prefix, after), "after": after, "beyond": _beyond(prefix)}
+
+
+def _beyond(prefix: str) -> str | bytes:
+    """The first text after every text that starts with the prefix."""
+    head = prefix.rstrip(_LAST_CODE_POINT)
+    if not head:
+        return _AFTER_ALL_TEXT
+    following = ord(head[-1]) + 1
+    return head[:-1] + chr(0xE000 if following == 0xD800 else following)

@@ -1,0 +1,85 @@
+"""An error as bytes, in the form of each protocol family."""
+
+from __future__ import annotations
+
+from typing import Any
+from xml.sax.saxutils import escape
+
+import orjson
+from botocore.model import OperationModel
+
+from bakehouse.wire.models import Family, error_shape
+from bakehouse.wire.types import AwsError, Response
+
+
+def error_response(
+    error: AwsError,
+    family: Family,
+    request_id: str,
+    *,
+    operation: OperationModel | None = None,
+    version: str = "1.1",
+    head: bool = False,
+    query_mode: bool = False,
+) -> Response:
+    """The answer that tells a client of an error.
+
+    Args:
+        error: what went wrong, in AWS's words.
+        family: the protocol in which the request came.
+        request_id: the id under which the server knows the request.
+        operation: the operation's model, for the names of the error's members.
+        version: the JSON version, ``1.0`` or ``1.1``.
+        head: whether the request was a HEAD, whose answer has no body.
+        query_mode: whether the client asked for the error in the query protocol's words as well.
+    """
+    if family == "json":
+        headers = {"content-type": f"application/x-amz-json-{version}"}
+        if query_mode:
+            blame = "Sender" if error.status < 500 else "Receiver"
+            headers["x-amzn-query-error"] = f"{error.code};{blame}"
+        body = orjson.dumps({"__type": error.code, **_members(error, operation)})
+        return Response(error.status, {**headers, "x-amzn-requestid": request_id}, body)
+    if family == "rest-json":
+        headers = {"content-type": "application/json", "x-amzn-errortype": error.code}
+        body = orjson.dumps(_members(error, operation))
+        return Response(error.status, {**headers, "x-amzn-requestid": request_id}, body)
+    if family == "query":
+        return _query_error(error, request_id, operation)
+    return _rest_xml_error(error, request_id, head)
+
+
+def _members(error: AwsError, operation: OperationModel | None) -> dict[str, Any]:
+    """The members of the modelled error shape: the message under its own spelling, and ``Type``."""
+    shape = error_shape(operation, error.code)
+    names = [] if shape is None else list(shape.members)
+    spelling = next((name for name in names if name.lower() == "message"), "message")
+    members: dict[str, Any] = {spelling: error.message, **error.fields}
+    if "Type" in names:
+        members.setdefault("Type", "User" if error.status < 500 else "Service")
+    return members
+
+
+def _query_error(error: AwsError, request_id: str, operation: OperationModel | None) -> Response:
+    namespace = "" if operation is None else operation.metadata.get("xmlNamespace", "")
+    blame = "Sender" if error.status < 500 else "Receiver"
+    body = (
+        f'<ErrorResponse xmlns="{namespace}"><Error><Type>{blame}</Type>'
+        f"<Code>{escape(error.code)}</Code><Message>{escape(error.message)}</Message></Error>"
+        f"<RequestId>{request_id}</RequestId></ErrorResponse>"
+    )
+    headers = {"content-type": "text/xml", "x-amzn-requestid": request_id}
+    return Response(error.status, headers, body.encode())
+
+
+def _rest_xml_error(error: AwsError, request_id: str, head: bool) -> Response:
+    headers = {"content-type": "application/xml", "x-amz-request-id": request_id}
+    if head or error.status == 304:
+        return Response(error.status, headers)
+    more = "".join(f"<{k}>{escape(str(v))}</{k}>" for k, v in error.fields.items())
+    body = (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        f"<Error><Code>{escape(error.code)}</Code><Message>{escape(error.message)}</Message>{more}"
+        f"<RequestId>{request_id}</RequestId></Error>"
+    )
+    return Response(error.status, headers, body.encode())

@@ -1,0 +1,425 @@
+"""From bytes to parameters: readers that are compiled from a botocore shape once, then called.
+
+A reader takes a wire value and the path to it and returns the Python value, or raises
+:class:`Malformed`. What the model does not know is passed over, as AWS does.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import parse_qs
+from xml.etree import ElementTree
+
+import orjson
+from botocore.model import OperationModel, Shape
+
+from bakehouse.wire.models import Family, payload_member, timestamp_format, wire_name
+from bakehouse.wire.types import Params, Request
+
+Reader = Callable[[Any, str], Any]
+"""Takes a wire value and the path to it."""
+
+RequestReader = Callable[[Request, Mapping[str, str], Mapping[str, str], bytes], Params]
+"""Takes a request, its path parameters, its form (query protocol) and its body."""
+
+
+class Malformed(Exception):
+    """The bytes do not have the form of the operation's input. The message says where."""
+
+
+# Scalars, from text (headers, query, XML) or from JSON values
+
+
+def read_timestamp(value: Any, form: str, path: str) -> datetime:
+    """An aware UTC moment from a number of seconds, an ISO 8601 or an RFC 822 text."""
+    try:
+        if form == "unixTimestamp" and not (isinstance(value, str) and not _is_number(value)):
+            return datetime.fromtimestamp(float(value), UTC)
+        if form == "rfc822" and "," in value:
+            return parsedate_to_datetime(value).astimezone(UTC)
+        moment = datetime.fromisoformat(value)
+    except (TypeError, ValueError, OverflowError, OSError) as error:
+        raise Malformed(f"{path} is {value!r}, which is no timestamp.") from error
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def _read_base64(value: Any, path: str) -> bytes:
+    try:
+        return base64.b64decode(value, validate=True)
+    except (TypeError, ValueError, binascii.Error) as error:
+        raise Malformed(f"{path} is not valid base64.") from error
+
+
+def _read_number(kind: type, value: str, path: str) -> Any:
+    try:
+        return kind(value)
+    except ValueError as error:
+        raise Malformed(f"{path} is {value!r}, which is no number.") from error
+
+
+def _read_truth(value: str, path: str) -> bool:
+    if value.lower() not in ("true", "false"):
+        raise Malformed(f"{path} is {value!r}; expected true or false.")
+    return value.lower() == "true"
+
+
+def text_reader(shape: Shape, timestamps: str) -> Reader:
+    """A reader for a scalar that travels as text."""
+    kind = shape.type_name
+    if kind == "timestamp":
+        form = timestamp_format(shape, timestamps)
+        return lambda value, path: read_timestamp(value, form, path)
+    if kind == "blob":
+        return _read_base64
+    if kind in ("integer", "long"):
+        return lambda value, path: _read_number(int, value, path)
+    if kind in ("float", "double"):
+        return lambda value, path: _read_number(float, value, path)
+    if kind == "boolean":
+        return _read_truth
+    return lambda value, path: value
+
+
+# JSON
+
+_TOKENS = {bool: "BOOLEAN_VALUE", int: "NUMBER_VALUE", float: "NUMBER_VALUE", str: "STRING_VALUE"}
+_JSON_TYPES: dict[str, tuple[tuple[type, ...], str]] = {
+    "string": ((str,), "String"),
+    "character": ((str,), "String"),
+    "integer": ((int,), "Integer"),
+    "long": ((int,), "Long"),
+    "float": ((int, float), "Float"),
+    "double": ((int, float), "Double"),
+    "boolean": ((bool,), "Boolean"),
+}
+
+
+class JsonReaders:
+    """Readers for shapes whose values are what ``orjson.loads`` returns."""
+
+    def __init__(self) -> None:
+        self._structures: dict[str, Reader] = {}
+
+    def reader(self, shape: Shape) -> Reader:
+        """The reader of one shape."""
+        match shape.type_name:
+            case "structure":
+                return self._structure(shape)
+            case "list":
+                return self._list(self.reader(shape.member))
+            case "map":
+                return self._map(self.reader(shape.value))
+            case "timestamp":
+                form = timestamp_format(shape, "unixTimestamp")
+                return lambda value, path: read_timestamp(value, form, path)
+            case "blob":
+                return _read_base64
+            case kind:
+                return _json_scalar(kind)
+
+    def _structure(self, shape: Shape) -> Reader:
+        if shape.name not in self._structures:
+            members: dict[str, tuple[str, Reader]] = {}
+
+            def read(value: Any, path: str) -> Any:
+                if not isinstance(value, dict):
+                    raise Malformed(f"{path or 'The body'} is no JSON object.")
+                return {
+                    members[k][0]: members[k][1](v, f"{path}.{k}")
+                    for k, v in value.items()
+                    if v is not None and k in members
+                }
+
+            self._structures[shape.name] = read  # before its members: a shape may hold itself
+            for name, member in shape.members.items():
+                if "location" not in member.serialization:
+                    members[wire_name(name, member)] = (name, self.reader(member))
+        return self._structures[shape.name]
+
+    @staticmethod
+    def _list(item: Reader) -> Reader:
+        def read(value: Any, path: str) -> list[Any]:
+            if not isinstance(value, list):
+                raise Malformed(f"{path} is no JSON array.")
+            return [item(v, f"{path}[{i}]") for i, v in enumerate(value)]
+
+        return read
+
+    @staticmethod
+    def _map(item: Reader) -> Reader:
+        def read(value: Any, path: str) -> dict[str, Any]:
+            if not isinstance(value, dict):
+                raise Malformed(f"{path} is no JSON object.")
+            return {k: item(v, f"{path}.{k}") for k, v in value.items() if v is not None}
+
+        return read
+
+
+def _json_scalar(kind: str) -> Reader:
+    allowed, named = _JSON_TYPES[kind]
+
+    def read(value: Any, path: str) -> Any:
+        if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
+            token = _TOKENS.get(type(value), "START_OBJECT")
+            raise Malformed(f"{token} can not be converted to a {named} at {path.lstrip('.')}.")
+        return value
+
+    return read
+
+
+def load_json(body: bytes) -> Any:
+    """The value of a JSON body; an empty one is an empty object."""
+    try:
+        return orjson.loads(body) if body else {}
+    except orjson.JSONDecodeError as error:
+        raise Malformed(f"The body is not valid JSON: {error}.") from error
+
+
+# Query: a form whose names spell the path
+
+
+def query_reader(shape: Shape) -> Callable[[Mapping[str, str], str], Any]:
+    """A reader of a shape from a form; it returns None where the form says nothing of it."""
+    match shape.type_name:
+        case "structure":
+            members = [
+                (name, wire_name(name, member), query_reader(member))
+                for name, member in shape.members.items()
+            ]
+            return lambda form, prefix: (
+                {
+                    name: value
+                    for name, wire, read in members
+                    if (value := read(form, f"{prefix}.{wire}" if prefix else wire)) is not None
+                }
+                or (None if prefix else {})
+            )
+        case "list":
+            return _query_list(shape)
+        case "map":
+            return _query_map(shape)
+        case _:
+            read_text = text_reader(shape, "iso8601")
+            return lambda form, prefix: read_text(form[prefix], prefix) if prefix in form else None
+
+
+def _query_list(shape: Shape) -> Callable[[Mapping[str, str], str], Any]:
+    flattened = shape.serialization.get("flattened")
+    between = "" if flattened else f".{shape.member.serialization.get('name', 'member')}"
+    item = query_reader(shape.member)
+
+    def read(form: Mapping[str, str], prefix: str) -> list[Any] | None:
+        values: list[Any] = []
+        while (value := item(form, f"{prefix}{between}.{len(values) + 1}")) is not None:
+            values.append(value)
+        return values or None
+
+    return read
+
+
+def _query_map(shape: Shape) -> Callable[[Mapping[str, str], str], Any]:
+    between = "" if shape.serialization.get("flattened") else ".entry"
+    key_name = shape.key.serialization.get("name", "key")
+    value_name = shape.value.serialization.get("name", "value")
+    item = query_reader(shape.value)
+
+    def read(form: Mapping[str, str], prefix: str) -> dict[str, Any] | None:
+        values: dict[str, Any] = {}
+        while (key := form.get(f"{prefix}{between}.{len(values) + 1}.{key_name}")) is not None:
+            values[key] = item(form, f"{prefix}{between}.{len(values) + 1}.{value_name}")
+        return values or None
+
+    return read
+
+
+# XML
+
+_DECLARATION = re.compile(rb"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
+
+
+def load_xml(body: bytes) -> ElementTree.Element:
+    """The root element, without namespaces. A document type is refused: entities can grow."""
+    if _DECLARATION.search(body):
+        raise Malformed("The body declares a document type, which is not allowed.")
+    try:
+        root = ElementTree.fromstring(body)  # noqa: S314  # no DTD gets here, so nothing expands
+    except (ElementTree.ParseError, ValueError) as error:
+        raise Malformed(f"The body is not valid XML: {error}.") from error
+    for element in root.iter():
+        element.tag = element.tag.rpartition("}")[2]
+    return root
+
+
+def xml_reader(shape: Shape) -> Reader:
+    """A reader of a shape from its element."""
+    match shape.type_name:
+        case "structure":
+            members = [(name, member) for name, member in shape.members.items()]
+            readers = [
+                (name, wire_name(name, member), _is_flat(member), xml_reader(member))
+                for name, member in members
+                if "location" not in member.serialization
+            ]
+            return lambda element, path: _read_element(element, path, readers)
+        case "list":
+            item = xml_reader(shape.member)
+            return lambda elements, path: [item(element, path) for element in elements]
+        case _:
+            read_text = text_reader(shape, "iso8601")
+            return lambda element, path: read_text((element.text or "").strip("\r\n"), path)
+
+
+def _is_flat(shape: Shape) -> bool | None:
+    """True for a list without a wrapping element, False for one with, None for anything else."""
+    return bool(shape.serialization.get("flattened")) if shape.type_name == "list" else None
+
+
+def _read_element(
+    element: ElementTree.Element, path: str, readers: list[tuple[str, str, bool | None, Reader]]
+) -> Params:
+    values: Params = {}
+    for name, wire, flat, read in readers:
+        found = element.findall(wire)
+        if not found:
+            continue
+        if flat is None:
+            values[name] = read(found[0], f"{path}.{name}")
+        else:
+            values[name] = read(found if flat else list(found[0]), f"{path}.{name}")
+    return values
+
+
+# Whole requests
+
+
+def request_reader(operation: OperationModel, family: Family) -> RequestReader:
+    """The reader of an operation's requests in one protocol family. A streamed body is left out."""
+    shape = operation.input_shape
+    if shape is None:
+        return lambda request, path, form, body: {}
+    if family == "json":
+        read_json = JsonReaders().reader(shape)
+        return lambda request, path, form, body: read_json(load_json(body), "")
+    if family == "query":
+        read_form = query_reader(shape)
+        return lambda request, path, form, body: read_form(form, "") or {}
+    read_rest, read_body = rest_reader(shape), body_reader(shape, family)
+
+    def read(
+        request: Request, path: Mapping[str, str], form: Mapping[str, str], body: bytes
+    ) -> Params:
+        query = parse_qs(request.query, keep_blank_values=True)
+        return read_body(body) | read_rest(path, query, request.headers)
+
+    return read
+
+
+# REST: parameters in the path, the query, the headers and the body
+
+
+def rest_reader(
+    shape: Shape | None,
+) -> Callable[[Mapping[str, str], Mapping[str, list[str]], Mapping[str, str]], Params]:
+    """A reader of what travels outside the body: path parameters, query values and headers."""
+    located = [] if shape is None else [_located(n, m) for n, m in shape.members.items()]
+    readers = [reader for reader in located if reader is not None]
+
+    def read(
+        path: Mapping[str, str], query: Mapping[str, list[str]], headers: Mapping[str, str]
+    ) -> Params:
+        sources = {"uri": path, "querystring": query, "header": headers, "headers": headers}
+        values: Params = {}
+        for name, where, read_one in readers:
+            if (value := read_one(sources[where])) is not None:
+                values[name] = value
+        return values
+
+    return read
+
+
+def _located(name: str, member: Shape) -> tuple[str, str, Callable[[Any], Any]] | None:
+    where = member.serialization.get("location")
+    wire = wire_name(name, member)
+    match where:
+        case "uri":
+            read = text_reader(member, "iso8601")
+            return name, where, lambda path: read(path[wire], name) if wire in path else None
+        case "querystring":
+            return name, where, _query_values(name, wire, member)
+        case "header":
+            return name, where, _header_value(name, wire.lower(), member)
+        case "headers":
+            prefix = wire.lower()
+            return name, where, lambda headers: _prefixed(headers, prefix)
+        case _:
+            return None
+
+
+def _query_values(name: str, wire: str, member: Shape) -> Callable[[Any], Any]:
+    if member.type_name == "list":
+        item = text_reader(member.member, "iso8601")
+        return lambda query: [item(v, name) for v in query[wire]] if wire in query else None
+    if member.type_name == "map":
+        taken = wire
+        return lambda query: {k: v[0] for k, v in query.items() if k != taken} or None
+    read = text_reader(member, "iso8601")
+    return lambda query: read(query[wire][0], name) if wire in query else None
+
+
+def _header_value(name: str, wire: str, member: Shape) -> Callable[[Any], Any]:
+    if member.type_name == "list":
+        item = text_reader(member.member, "rfc822")
+        return lambda headers: (
+            [item(v.strip(), name) for v in headers[wire].split(",")] if wire in headers else None
+        )
+    if member.serialization.get("jsonvalue"):
+        return lambda headers: (
+            load_json(_read_base64(headers[wire], name)) if wire in headers else None
+        )
+    read = text_reader(member, "rfc822")
+    return lambda headers: read(headers[wire], name) if wire in headers else None
+
+
+def _prefixed(headers: Mapping[str, str], prefix: str) -> dict[str, str] | None:
+    return {k[len(prefix) :]: v for k, v in headers.items() if k.startswith(prefix)} or None
+
+
+def body_reader(shape: Shape | None, family: str) -> Callable[[bytes], Params]:
+    """A reader of the body of a REST request: a payload member, or the members without a place."""
+    if shape is None:
+        return lambda body: {}
+    payload = payload_member(shape)
+    if payload is None:
+        return _unplaced(shape, family)
+    member = shape.members[payload]
+    if member.type_name == "blob":
+        return lambda body: {payload: body} if body else {}
+    if member.type_name == "string":
+        return lambda body: {payload: body.decode("utf-8", "replace")} if body else {}
+    inner = JsonReaders().reader(member) if family == "rest-json" else xml_reader(member)
+    load = load_json if family == "rest-json" else load_xml
+    return lambda body: {payload: inner(load(body), payload)} if body else {}
+
+
+def _unplaced(shape: Shape, family: str) -> Callable[[bytes], Params]:
+    if all("location" in member.serialization for member in shape.members.values()):
+        return lambda body: {}
+    if family == "rest-json":
+        read_json = JsonReaders().reader(shape)
+        return lambda body: read_json(load_json(body), "") if body else {}
+    read_xml = xml_reader(shape)
+    return lambda body: read_xml(load_xml(body), "") if body else {}

@@ -1,0 +1,153 @@
+"""Signature Version 4, with botocore as the signer."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from botocore.auth import S3SigV4Auth, SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from bakehouse.wire.signatures import CODES, UNSIGNED, Verifier, signature_of, spelled
+from bakehouse.wire.types import AwsError, Request
+
+KEY, SECRET = "AKIAEXAMPLE", "a secret"
+VERIFIER = Verifier({KEY: SECRET})
+
+
+class Bytes:
+    """A body that is already here."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self.content
+
+    async def read(self, limit_bytes: int) -> bytes:
+        return self.content
+
+
+def signed(
+    method: str = "POST",
+    url: str = "http://127.0.0.1:4566/",
+    body: bytes = b"{}",
+    service: str = "sagemaker",
+    *,
+    key: str = KEY,
+    secret: str = SECRET,
+    headers: dict[str, str] | None = None,
+) -> Request:
+    """A request as botocore signs it."""
+    request = AWSRequest(method, url, headers or {}, body)
+    auth = S3SigV4Auth if service == "s3" else SigV4Auth
+    request.context["client_config"] = None
+    auth(Credentials(key, secret), service, "us-east-1").add_auth(request)
+    prepared = request.prepare()
+    parts = urlsplit(prepared.url)
+    given = {
+        k.lower(): v if isinstance(v, str) else v.decode() for k, v in prepared.headers.items()
+    }
+    return Request(method, parts.path, parts.query, {"host": parts.netloc, **given}, Bytes(body))
+
+
+def verify(request: Request, body: bytes = b"{}", **changed: Any) -> str:
+    """Verify a request; return the access key id that signed it."""
+    wanted: dict[str, Any] = {"encode_twice": True, "now": datetime.now(UTC)} | changed
+    digest = wanted.pop("digest", hashlib.sha256(body).hexdigest())
+    signature = signature_of(request.headers)
+    return VERIFIER.verify(request, signature, digest, **wanted).access_key_id
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:4566/",
+        "http://127.0.0.1:4566/2015-03-31/functions/arn%3Aaws%3Alambda/invocations?Qualifier=%24LATEST",
+        "http://127.0.0.1:4566/endpoints/demo/invocations?b=2&a=1&a=0&empty=",
+    ],
+)
+def test_a_request_that_botocore_signed_is_accepted(url: str) -> None:
+    """Paths with escapes and queries in any order verify."""
+    assert verify(signed(url=url)) == KEY
+
+
+@pytest.mark.parametrize("key", ["k", "a%20b/%C3%BC%2B%26.txt", "a//b", "%25", "~x"])
+def test_s3_paths_are_encoded_once(key: str) -> None:
+    """S3 signs the path as it is sent."""
+    request = signed("PUT", f"http://127.0.0.1:4566/bucket/{key}", b"x", "s3")
+    digest = request.headers["x-amz-content-sha256"]
+    assert digest in (UNSIGNED, hashlib.sha256(b"x").hexdigest())
+    assert verify(request, digest=digest, encode_twice=False) == KEY
+
+
+def refused(request: Request, **changed: Any) -> str:
+    """Why a request is refused."""
+    with pytest.raises(AwsError) as caught:
+        verify(request, **changed)
+    return caught.value.code
+
+
+def test_a_changed_body_is_refused() -> None:
+    """The digest of the body is part of what is signed."""
+    assert refused(signed(), body=b'{"changed": 1}') == "mismatch"
+
+
+def test_a_changed_header_or_path_is_refused() -> None:
+    """What was signed must be what arrives."""
+    request = signed(headers={"X-Amz-Target": "SageMaker.ListModels"})
+    headers = {**request.headers, "x-amz-target": "SageMaker.DeleteModel"}
+    assert refused(Request("POST", "/", "", headers, request.body)) == "mismatch"
+    assert refused(Request("POST", "/other", "", request.headers, request.body)) == "mismatch"
+    assert refused(Request("GET", "/", "", request.headers, request.body)) == "mismatch"
+
+
+def test_a_wrong_secret_is_a_mismatch_and_an_unknown_key_is_told_apart() -> None:
+    """A key that nobody has is named as such."""
+    assert refused(signed(secret="another")) == "mismatch"
+    assert refused(signed(key="AKIANOBODY")) == "key"
+
+
+@pytest.mark.parametrize(
+    "header", ["", "Basic abc", "AWS4-HMAC-SHA256 Credential=x", "AWS4-HMAC-SHA256"]
+)
+def test_a_request_without_a_readable_signature_is_unsigned(header: str) -> None:
+    """What cannot be read as a signature counts as none."""
+    request = Request("GET", "/", "", {"authorization": header}, Bytes(b""))
+    assert signature_of(request.headers) is None
+    assert refused(request) == "missing"
+
+
+@pytest.mark.parametrize("minutes", [-16, 16])
+def test_a_request_of_another_time_is_refused(minutes: int) -> None:
+    """Fifteen minutes of clock skew are allowed, either way."""
+    assert refused(signed(), now=datetime.now(UTC) + timedelta(minutes=minutes)) == "skew"
+    assert verify(signed(), now=datetime.now(UTC) + timedelta(minutes=minutes * 14 / 16)) == KEY
+
+
+def test_the_host_must_be_signed() -> None:
+    """A signature that leaves the host out could be replayed against another."""
+    request = signed()
+    parts = request.headers["authorization"].replace("host;", "")
+    headers = {**request.headers, "authorization": parts}
+    assert refused(Request("POST", "/", "", headers, request.body)) == "mismatch"
+
+
+@pytest.mark.parametrize("reason", CODES)
+@pytest.mark.parametrize("family", ["json", "query", "rest-json", "rest-xml"])
+def test_every_failed_check_has_a_name_in_every_protocol(reason: str, family: str) -> None:
+    """Each protocol spells a refused signature with its own code and a 4xx status."""
+    error = spelled(AwsError(reason, "text", 403), family)
+    assert error.code not in CODES
+    assert 400 <= error.status < 500
+
+
+def test_other_errors_keep_their_spelling() -> None:
+    """Only failed checks are translated."""
+    error = AwsError("NoSuchBucket", "text", 404)
+    assert spelled(error, "json") is error
