@@ -1,5 +1,5 @@
 """``python -m bakehouse`` is the command ``bakehouse``."""
 
-from bakehouse.cli import main
+from bakehouse.cli.main import main
 
 main(prog_name="bakehouse")

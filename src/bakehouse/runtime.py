@@ -22,8 +22,8 @@ from bakehouse import clock, keys, lock
 from bakehouse.algorithms import algorithm_for
 from bakehouse.algorithms.types import Predictor
 from bakehouse.faults import InvalidInput
-from bakehouse.functions import Functions
-from bakehouse.hosting import Hosting
+from bakehouse.functions.functions import Functions
+from bakehouse.hosting.hosting import Hosting
 from bakehouse.server import Server
 from bakehouse.services import (
     cloudwatch,
@@ -147,7 +147,11 @@ class Bakehouse:
         """Stop everything in the reverse order and let go of the data folder."""
         for part in reversed(self._parts):
             await part.stop()
-        await asyncio.to_thread(self._records.close)
+        await asyncio.to_thread(self.close)
+
+    def close(self) -> None:
+        """Let go of a data folder whose parts do not run."""
+        self._records.close()
         self._lock.release()
 
     def client_environment(self) -> Mapping[str, str]:

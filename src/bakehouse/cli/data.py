@@ -6,19 +6,12 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 
+from bakehouse.cli.screen import Screen
 from bakehouse.faults import Fault, InvalidInput, WorkFailed
 
-_STAGES = {
-    "download": "Downloading",
-    "read": "Reading",
-    "draw": "Drawing",
-    "write": "Writing",
-}
 
-
-@click.command("data")
+@click.command("data", short_help="Make a folder of labelled images.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
@@ -28,8 +21,8 @@ _STAGES = {
 @click.option(
     "--archive",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The CIFAR-100 archive, cifar-100-python.tar.gz. "
-    "[default: $BAKEHOUSE_CIFAR100, the cached copy, or a download]",
+    help="The CIFAR-100 archive, cifar-100-python.tar.gz; else BAKEHOUSE_CIFAR100, the cached copy "
+    "or a download.",
 )
 @click.option(
     "--labels",
@@ -39,27 +32,21 @@ _STAGES = {
 )
 @click.option("--drawn", is_flag=True, help="Draw bicycles and motorcycles; read no archive.")
 @click.option(
-    "--seed",
-    default=0,
-    show_default=True,
-    type=click.IntRange(0, 2**32 - 1),
-    help="Which drawings.",
+    "--seed", default=0, show_default=True, type=click.IntRange(0), help="Which drawings."
 )
 @click.option("--no-download", is_flag=True, help="Use only what is on this machine.")
 def command(
     out: Path, archive: Path | None, labels: str, drawn: bool, seed: int, no_download: bool
 ) -> None:
-    """Make a folder of labelled images.
+    """Make a folder of labelled images and print its path.
 
     They are photographs of CIFAR-100 or, where its archive cannot be had, drawings of bicycles and
     motorcycles. A folder that is there already, from the same source, is left as it is.
     """
-    # Not at the top: the other commands need no numpy and no Pillow.
+    # Not at the top: numpy and Pillow, which most commands do not need.
     from bakehouse.datasets.prepare import prepare_data  # noqa: PLC0415 - see above
 
-    console = Console(stderr=True)
-    with _bars(console) as bars:
-        show = _Stages(bars)
+    with Screen(Console(stderr=True)) as screen, screen.step("images"):
         try:
             prepared = prepare_data(
                 out,
@@ -68,11 +55,13 @@ def command(
                 drawn=drawn,
                 seed=seed,
                 download=not no_download,
-                report=lambda line: bars.console.print(line, highlight=False, soft_wrap=True),
-                progress=show.update,
+                report=screen.line,
+                progress=lambda stage, share: screen.share(share, stage),
             )
         except Fault as fault:
             raise click.ClickException(f"{fault.message}\n{_next_step(fault)}".rstrip()) from fault
+    if prepared.reason is not None:
+        click.echo(f"These are drawings: {prepared.reason}", err=True)
     click.echo(prepared.folder)
 
 
@@ -83,26 +72,3 @@ def _next_step(fault: Fault) -> str:
     if isinstance(fault, InvalidInput) and fault.path in ("archive", "BAKEHOUSE_CIFAR100"):
         return "Get the archive anew, name another with --archive, or draw with --drawn."
     return ""
-
-
-def _bars(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description:<11}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        console=console,
-        transient=True,
-    )
-
-
-class _Stages:
-    """One bar for each stage that has begun."""
-
-    def __init__(self, bars: Progress) -> None:
-        self._bars = bars
-        self._tasks: dict[str, TaskID] = {}
-
-    def update(self, stage: str, share: float) -> None:
-        if stage not in self._tasks:
-            self._tasks[stage] = self._bars.add_task(_STAGES[stage], total=1.0)
-        self._bars.update(self._tasks[stage], completed=share)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 from rich.console import Console
@@ -21,7 +22,7 @@ from bakehouse import keys
 from bakehouse.cli import connection, options, running
 from bakehouse.cli.screen import Screen
 from bakehouse.datasets.prepare import Prepared, prepare_data
-from bakehouse.functions.packaging import build_package
+from bakehouse.functions.packaging import pack
 
 _READY_S = 30.0
 _FUNCTIONS = ("serialize", "classify", "filter")
@@ -71,6 +72,7 @@ def command(
 
     The exit code is that of the workflow: 3 if its gate is broken.
     """
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # tidy up then too
     console = Console()
     folder = example or example_folder()
     out.mkdir(parents=True, exist_ok=True)
@@ -117,7 +119,9 @@ def _package(screen: Screen, folder: Path, out: Path) -> Path:
     with screen.step("packages"):
         packages.mkdir(exist_ok=True)
         for name in _FUNCTIONS:
-            package = build_package(folder / "functions" / name, packages / f"{name}.zip")
+            package = pack(
+                folder / "functions" / name, packages / f"{name}.zip", on_line=screen.line
+            )
             screen.line(f"{name}.zip, {package.size_bytes:,} bytes")
     return packages
 
@@ -209,14 +213,22 @@ def _run_workflow(
             errors="replace",
         ) as workflow,
     ):
-        assert workflow.stdout is not None  # noqa: S101  # asked for with PIPE
-        stepping = False
-        for raw in workflow.stdout:
-            log.write(raw)
-            stepping = _show(screen, raw.rstrip("\n"), stepping)
-        if stepping:
-            screen.finish()
+        try:
+            _follow(screen, workflow.stdout or (), log)
+        except BaseException:
+            workflow.terminate()
+            raise
     return workflow.returncode
+
+
+def _follow(screen: Screen, lines: Iterable[str], log: TextIO) -> None:
+    """Show the workflow's lines as steps, until it ends; keep them all in the log."""
+    stepping = False
+    for line in lines:
+        log.write(line)
+        stepping = _show(screen, line.rstrip("\n"), stepping)
+    if stepping:
+        screen.finish()
 
 
 def _show(screen: Screen, line: str, stepping: bool) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.markup import escape
 
 from bakehouse.faults import Fault
 from bakehouse.functions.archives import ZIPPED_BYTES
@@ -28,8 +29,8 @@ def command(folder: Path, output: Path | None) -> None:
     archive = output or Path(f"{folder.resolve().name}.zip")
     console = Console(stderr=True)
     try:
-        with console.status(f"Packing {folder}") as status:
-            package = pack(folder, archive, on_line=lambda line: status.update(line[:100]))
+        with console.status(escape(f"Packing {folder}")) as status:
+            package = pack(folder, archive, on_line=lambda line: status.update(escape(line[:100])))
     except InstallFailed as failed:
         click.echo(failed.output, err=True, nl=False)
         advice = (
@@ -42,10 +43,10 @@ def command(folder: Path, output: Path | None) -> None:
 
 
 def _summary(package: Package) -> str:
+    files = "1 file" if package.files == 1 else f"{package.files} files"
     lines = [
         f"{package.path}",
-        f"  {package.files} files, {package.size_bytes:,} bytes zipped, "
-        f"{package.unzipped_bytes:,} unzipped",
+        f"  {files}, {package.size_bytes:,} bytes zipped, {package.unzipped_bytes:,} unzipped",
         f"  sha256 {package.sha256}",
     ]
     if package.size_bytes > ZIPPED_BYTES:

@@ -26,6 +26,11 @@ class Running:
     started: str
 
 
+def forget(folder: Path) -> None:
+    """Remove the note that a killed server left behind."""
+    (folder / NOTE_NAME).unlink(missing_ok=True)
+
+
 @contextlib.contextmanager
 def noted(folder: Path, running: Running) -> Iterator[None]:
     """Leave a note in the data folder for as long as the server runs."""
@@ -36,7 +41,7 @@ def noted(folder: Path, running: Running) -> Iterator[None]:
     try:
         yield
     finally:
-        path.unlink(missing_ok=True)
+        forget(folder)
 
 
 def find(folder: Path) -> Running | None:
@@ -44,9 +49,13 @@ def find(folder: Path) -> Running | None:
     if not lock.is_taken(folder):
         return None
     try:
-        return Running(**json.loads((folder / NOTE_NAME).read_text()))
+        noted_down = Running(**json.loads((folder / NOTE_NAME).read_text()))
+        os.kill(
+            noted_down.pid, 0
+        )  # a server that was killed left its note; the next one is starting
     except (OSError, ValueError, TypeError):
         return None
+    return noted_down
 
 
 def end(folder: Path, running: Running, *, patience_s: float = 20.0) -> bool:

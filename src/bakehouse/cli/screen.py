@@ -72,7 +72,7 @@ class Screen:
             shown = text if len(text) <= _LONGEST_LINE else f"{text[: _LONGEST_LINE - 1]}…"
             self._progress.update(self._task, line=escape(shown), seconds=self._seconds())
         elif not self._console.is_terminal:
-            self._console.print(f"  {text}", highlight=False, markup=False)
+            self._console.print(f"  {text}", highlight=False, markup=False, soft_wrap=True)
 
     def share(self, done: float, text: str = "") -> None:
         """Show how much of the step is done, from 0 to 1."""

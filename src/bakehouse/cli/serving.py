@@ -57,6 +57,7 @@ async def _serve(
 ) -> None:
     with options.faults_as_messages():
         house = _open(settings, endpoint)
+        running.forget(settings.data)
         await house.start()
     config = uvicorn.Config(
         house.server,

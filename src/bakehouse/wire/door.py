@@ -238,6 +238,8 @@ class Door:
     def _aws_error(self, fault: Fault) -> AwsError:
         if isinstance(fault, Unimplemented):
             return AwsError("NotImplemented", str(fault), 501)
+        if isinstance(fault, Broken):
+            return AwsError("InternalFailure", str(fault), 500)
         return self.service.aws_error(fault)
 
     def _refuse(
