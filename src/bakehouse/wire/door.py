@@ -120,7 +120,7 @@ class Door:
         )
         try:
             compiled = self._compile(operation, family, "1.1")
-            _check(compiled, params)
+            self._check(compiled, params)
             result = await self.service.operations[operation](call, params)
         except AwsError as error:
             refused = error
@@ -161,7 +161,7 @@ class Door:
         params = compiled.read(request, meant.path, meant.form, body)
         if streams:
             params[str(models.payload_member(compiled.model.input_shape))] = _Checked(request)
-        _check(compiled, params)
+        self._check(compiled, params)
         call = Call(
             operation,
             request_id,
@@ -210,6 +210,14 @@ class Door:
         if name not in self.service.operations:
             raise Unimplemented(self.service.name, name)
         return name
+
+    def _check(self, compiled: _Compiled, params: Params) -> None:
+        if compiled.check is None:
+            return
+        found: list[str] = []
+        compiled.check(params, "", found)
+        if found:
+            raise AwsError(self.service.invalid_code, violations_text(found), 400)
 
     # Compiling
 
@@ -262,15 +270,6 @@ def _with_form(meant: _Meant, body: bytes) -> _Meant:
     """Add the form in the body, which names the operation, to what the query says."""
     form = {**meant.form, **dict(parse_qsl(body.decode("utf-8", "replace"), True))}
     return _Meant(meant.family, meant.version, form.get("Action"), {}, form)
-
-
-def _check(compiled: _Compiled, params: Params) -> None:
-    if compiled.check is None:
-        return
-    found: list[str] = []
-    compiled.check(params, "", found)
-    if found:
-        raise AwsError("ValidationException", violations_text(found), 400)
 
 
 def _malformed(family: Family, text: str) -> AwsError:

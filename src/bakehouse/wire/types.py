@@ -121,5 +121,7 @@ class Service:
     """Spells a fault as this service does."""
     target_prefix: str | None = None
     """What stands before the dot in ``X-Amz-Target``, for the JSON protocols."""
+    invalid_code: str = "ValidationException"
+    """The error code for parameters that break the model's constraints."""
     xml_roots: Mapping[str, str] = field(default_factory=dict)
     """Operation → name of the answer's outermost XML element, which botocore's models leave out."""

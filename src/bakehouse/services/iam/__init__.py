@@ -54,7 +54,7 @@ def service(records: Records) -> Service:
         return {"Role": role_to_response(_get(records, params["RoleName"]).value)}
 
     operations = {"CreateRole": create_role, "GetRole": get_role}
-    return Service("iam", "iam", operations, aws_error)
+    return Service("iam", "iam", operations, aws_error, invalid_code="ValidationError")
 
 
 async def add_default_role(records: Records, account_id: str) -> None:

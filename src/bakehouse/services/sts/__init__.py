@@ -23,7 +23,8 @@ def service(role_name: str) -> Service:
             "Arn": f"arn:aws:sts::{call.account_id}:assumed-role/{role_name}/{_SESSION}",
         }
 
-    return Service("sts", "sts", {"GetCallerIdentity": get_caller_identity}, _aws_error)
+    operations = {"GetCallerIdentity": get_caller_identity}
+    return Service("sts", "sts", operations, _aws_error, invalid_code="ValidationError")
 
 
 def _aws_error(fault: Fault) -> AwsError:
