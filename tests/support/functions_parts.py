@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import orjson
+import uvloop
 
 from bakehouse.faults import NotFound
 from bakehouse.functions.definition import Function
@@ -51,8 +52,9 @@ class Workplace:
         self.objects: dict[tuple[str, str], bytes] = {}
 
     def run(self, work: Callable[[Functions], Awaitable[T]]) -> T:
-        """Do something with started functions, then stop them."""
-        return asyncio.run(self._run(work))
+        """Do something with started functions, then stop them, in the loop that the server has."""
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(self._run(work))
 
     def invoke(self, code: str, event: Any = None, **chosen: Any) -> Invocation:
         """Define a function and invoke it once."""
