@@ -1,0 +1,75 @@
+"""Operations on buckets."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+
+from bakehouse.faults import AlreadyExists
+from bakehouse.services.s3.paging import decode_token, encode_token, page_size
+from bakehouse.storage.objects import Bucket, ObjectStore
+from bakehouse.wire.types import AwsError, Call, Params
+
+_FIRST_REGION = "us-east-1"
+
+
+async def create_bucket(store: ObjectStore, call: Call, params: Params) -> Params:
+    """Make a bucket. In us-east-1 it is no error that the caller has it already."""
+    name = params["Bucket"]
+    region = _region_from(call, params)
+    try:
+        await asyncio.to_thread(store.create_bucket, name, region=region)
+    except AlreadyExists:
+        if region != _FIRST_REGION:
+            raise
+    return {"Location": f"/{name}"}
+
+
+async def head_bucket(store: ObjectStore, call: Call, params: Params) -> Params:
+    """Whether there is such a bucket, and where."""
+    return {"BucketRegion": store.bucket(params["Bucket"]).region}
+
+
+async def get_bucket_location(store: ObjectStore, call: Call, params: Params) -> Params:
+    """The region of a bucket; S3 has no name for its first one here."""
+    region = store.bucket(params["Bucket"]).region
+    return {} if region == _FIRST_REGION else {"LocationConstraint": region}
+
+
+async def list_buckets(store: ObjectStore, call: Call, params: Params) -> Params:
+    """The buckets, by name, in pages if the caller wants them so."""
+    prefix, limit = params.get("Prefix", ""), page_size(params, "MaxBuckets", 10_000)
+    after = decode_token(params["ContinuationToken"]) if "ContinuationToken" in params else ""
+    found = store.buckets(prefix=prefix, after=after, limit=limit + 1)
+    page = found[:limit]
+    answer: Params = {
+        "Buckets": [_bucket_to_response(bucket) for bucket in page],
+        "Owner": owner(call.account_id),
+    }
+    if "Prefix" in params:
+        answer["Prefix"] = prefix
+    if len(found) > limit:
+        answer["ContinuationToken"] = encode_token(page[-1].name)
+    return answer
+
+
+def owner(account_id: str) -> Params:
+    """The account as S3 writes owners: a canonical user id of 64 hex digits."""
+    return {"ID": hashlib.sha256(account_id.encode()).hexdigest()}
+
+
+def _bucket_to_response(bucket: Bucket) -> Params:
+    created = bucket.created.replace(microsecond=0)
+    return {"Name": bucket.name, "CreationDate": created, "BucketRegion": bucket.region}
+
+
+def _region_from(call: Call, params: Params) -> str:
+    """Where the bucket is to be: the region of the request, named again unless it is the first."""
+    given = params.get("CreateBucketConfiguration", {}).get("LocationConstraint")
+    if (given or _FIRST_REGION) == call.region:
+        return call.region
+    text = (
+        f"The {given or 'unspecified'} location constraint is incompatible for the region specific "
+        f"endpoint this request was sent to."
+    )
+    raise AwsError("IllegalLocationConstraintException", text, 400)
