@@ -22,6 +22,7 @@ from bakehouse import clock, keys, lock
 from bakehouse.algorithms import algorithm_for
 from bakehouse.algorithms.types import Predictor
 from bakehouse.faults import InvalidInput
+from bakehouse.functions.archives import UNZIPPED_BYTES
 from bakehouse.functions.functions import Functions
 from bakehouse.hosting.hosting import Hosting
 from bakehouse.server import Server
@@ -47,8 +48,6 @@ from bakehouse.wire.door import House
 from bakehouse.wire.signatures import Verifier
 from bakehouse.wire.types import Params
 from bakehouse.workflows import Workflows
-
-_MOST_CODE_BYTES = 50 * 1024 * 1024
 
 
 class Bakehouse:
@@ -104,12 +103,13 @@ class Bakehouse:
             records,
             folder / "functions",
             append_log=log_store.append,
-            read_object=lambda b, k: objects.read(b, k, limit_bytes=_MOST_CODE_BYTES),
+            read_object=lambda b, k: objects.read(b, k, limit_bytes=UNZIPPED_BYTES),
             environment=self.client_environment,
             account_id=account,
             region=region,
             sandboxes=settings.sandboxes,
             sandbox_idle_s=settings.sandbox_idle_s,
+            payload_bytes=settings.invocation_bytes,
         )
         workflows = Workflows(
             records,

@@ -301,7 +301,10 @@ def _conclude(
     )
     table.add_row("verdict", _verdict(gate["verdict"]))
     executions = summary["executions"]
-    table.add_row("executions", f"{executions['count']}, median {executions['median_ms']:.0f} ms")
+    table.add_row(
+        "executions",
+        f"{executions['count']}; one alone takes {executions['alone_median_ms']:.0f} ms (median)",
+    )
     table.add_row("report", str(summary["report"]))
     table.add_row("plots", ", ".join(str(path) for path in summary["plots"]))
     table.add_row("state machine", " ".join(str(path) for path in (picture, taken) if path))
@@ -317,7 +320,7 @@ def _because(reason: str | None) -> str:
 def _verdict(verdict: str) -> str:
     if verdict == "ok":
         return "[green]the gate works: every decision matches the captured probabilities"
-    return f"[bold red]THE GATE IS BROKEN: {verdict}"
+    return f"[bold red]THE GATE DID NOT PROVE ITSELF: {verdict}; the report says more"
 
 
 def _times(summary: Mapping[str, Any]) -> str:

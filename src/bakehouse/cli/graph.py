@@ -58,7 +58,7 @@ def draw_execution(client: Any, arn: str, target: Path, title: str | None = None
         client: a boto3 client of Step Functions.
         arn: the execution's ARN.
         target: the picture to write, ``.svg`` or ``.png``.
-        title: a line above it; the execution's name and status if there is none.
+        title: a line above it; without one, the machine's and the execution's name and its status.
 
     Raises:
         click.ClickException: the server refused, or the picture could not be drawn or written.
@@ -74,7 +74,7 @@ def draw_execution(client: Any, arn: str, target: Path, title: str | None = None
         events = [event for page in pages for event in page["events"]]
     except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
         raise click.ClickException(f"{error}") from error
-    shown = title or f"{execution['name']} · {execution['status']}"
+    shown = title or f"{machine['name']} · {execution['name']} · {execution['status']}"
     _draw(json.loads(machine["definition"]), target, shown, events)
 
 

@@ -1,0 +1,1 @@
+"""Lambda: archives of code, sandbox processes that run handlers, the Runtime API and the logs."""
