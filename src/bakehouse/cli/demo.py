@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 from rich.console import Console
@@ -21,8 +21,10 @@ from rich.table import Table
 from bakehouse import keys
 from bakehouse.cli import connection, options, running
 from bakehouse.cli.screen import Screen
-from bakehouse.datasets.prepare import Prepared, prepare_data
 from bakehouse.functions.packaging import pack
+
+if TYPE_CHECKING:
+    from bakehouse.datasets.prepare import Prepared
 
 _READY_S = 30.0
 _FUNCTIONS = ("serialize", "classify", "filter")
@@ -102,6 +104,8 @@ def example_folder() -> Path:
 def _prepare(
     screen: Screen, out: Path, archive: Path | None, labels: str, *, drawn: bool, seed: int
 ) -> Prepared:
+    from bakehouse.datasets.prepare import prepare_data  # noqa: PLC0415  # numpy, Pillow: 0.2 s
+
     with screen.step("images"):
         return prepare_data(
             out / "data",

@@ -1,0 +1,45 @@
+"""The ``nextToken`` of a listing: where the next page starts, in a form that clients pass back."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+from bakehouse.wire.types import AwsError
+
+
+def write(after: str) -> str:
+    """The token of a page that starts after a key."""
+    return base64.urlsafe_b64encode(after.encode()).decode()
+
+
+def read(token: str | None) -> str:
+    """The key in a token; empty for the first page.
+
+    Raises:
+        AwsError: InvalidToken.
+    """
+    if token is None:
+        return ""
+    try:
+        return base64.b64decode(token, altchars=b"-_", validate=True).decode()
+    except (binascii.Error, ValueError) as error:
+        raise _invalid(token) from error
+
+
+def read_number(token: str | None) -> int | None:
+    """The number in a token; None for the first page.
+
+    Raises:
+        AwsError: InvalidToken.
+    """
+    text = read(token)
+    if token is None:
+        return None
+    if not text.isascii() or not text.isdigit() or len(text) > 9:
+        raise _invalid(token)
+    return int(text)
+
+
+def _invalid(token: str) -> AwsError:
+    return AwsError("InvalidToken", f"Invalid Token: '{token[:200]}'")

@@ -1,0 +1,106 @@
+"""Machines and executions together: their life, and what concerns both."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import replace
+
+from bakehouse.clock import Clock, now
+from bakehouse.faults import NotFound
+from bakehouse.storage.records import Delete, Put, Records, commit_async
+from bakehouse.workflows.execution import World
+from bakehouse.workflows.executions import Executions
+from bakehouse.workflows.machines import Machines
+from bakehouse.workflows.names import Arns
+from bakehouse.workflows.records import DEFINITION, MACHINE, StoredMachine, to_document
+from bakehouse.workflows.tasks import Caller
+
+_PAGE = 200
+
+
+class Workflows:
+    """State machines and executions.
+
+    Args:
+        records: where everything is kept.
+        run_task: runs one of our own operations for a task.
+        account_id: the account in the ARNs.
+        region: the region in the ARNs and the histories.
+        max_running: tasks that run at the same time; more wait their turn.
+        clock: gives the time.
+        chance: where ``States.UUID``, ``States.MathRandom`` and jitter draw from.
+    """
+
+    def __init__(
+        self,
+        records: Records,
+        *,
+        run_task: Caller,
+        account_id: str,
+        region: str,
+        max_running: int = 1000,
+        clock: Clock = now,
+        chance: random.Random | None = None,
+    ) -> None:
+        self._records = records
+        self._arns = arns = Arns(account_id, region)
+        slots = asyncio.Semaphore(max_running)
+        world = World(records, run_task, clock, region, chance or random.SystemRandom(), slots)
+        self.machines = Machines(records, arns, clock)
+        """The state machines, by name."""
+        self.executions = Executions(world, self.machines, arns)
+        """Their executions, by ARN."""
+
+    async def start(self) -> None:
+        """Go on with every execution that was under way, and with deletions."""
+        for machine in self._every_machine():
+            if machine.is_deleting:
+                await self._purge(machine.name)
+        self.executions.resume()
+
+    async def stop(self) -> None:
+        """Leave every execution where it stands; the next start goes on from there."""
+        await self.executions.suspend()
+
+    def machine(self, arn: str) -> StoredMachine:
+        """The machine of an ARN.
+
+        Raises:
+            InvalidArn: it is no machine's ARN.
+            NotFound: there is no such machine.
+        """
+        machine = self.machines.get(self._arns.read_machine(arn))
+        if machine.arn != arn:
+            raise NotFound("state machine", arn)
+        return machine
+
+    async def delete_machine(self, arn: str) -> None:
+        """Remove a machine with its executions, which are stopped; unknown ones are no error.
+
+        Raises:
+            InvalidArn: it is no machine's ARN.
+        """
+        try:
+            machine = self.machine(arn)
+        except NotFound:
+            return
+        deleting = replace(machine, is_deleting=True)
+        await commit_async(self._records, Put(MACHINE, machine.name, to_document(deleting)))
+        await self._purge(machine.name)
+
+    async def _purge(self, name: str) -> None:
+        """Remove what belongs to a machine, the machine itself last."""
+        await self.executions.remove(name)
+        definitions = self._records.scan(DEFINITION, prefix=f"{name}:", limit=_PAGE)
+        await commit_async(
+            self._records,
+            *(Delete(DEFINITION, record.key) for record in definitions),
+            Delete(MACHINE, name),
+        )
+
+    def _every_machine(self) -> list[StoredMachine]:
+        machines: list[StoredMachine] = []
+        while page := self.machines.listing(after=machines[-1].name if machines else ""):
+            machines += page
+        return machines
