@@ -76,7 +76,7 @@ class Settings:
     )
     executions: int = field(
         default=1000,
-        metadata={"help": "State machine executions that run at the same time; more wait."},
+        metadata={"help": "Tasks of state machines that run at the same time; more wait."},
     )
     seed: int = field(default=0, metadata={"help": "The seed of training, for the same weights."})
     strict_defaults: bool = field(

@@ -1,8 +1,9 @@
 """One execution while it runs: it performs effects and stores what came of them.
 
-What a step came to (events and position) is one write. The next effect is performed while it is
-under way, but its result is not used before the write is on the disk: after a crash an execution
-goes on exactly where its history ends, and the task that it ends with is run again.
+What a step came to (events and position) is one write. The next task is not run before that write
+is on the disk, since its input may rest on the step's result: after a crash an execution goes on
+exactly where its history ends, and only the task that it ends with is run again. A wait has no such
+input, so it begins at once.
 """
 
 from __future__ import annotations
@@ -143,7 +144,7 @@ class RunningExecution:
         return Moment(to_epoch_ms(world.clock()), self._context, world.region, world.chance)
 
     def _save(self, step: Step) -> None:
-        """Hand a step over to be stored; the next effect is performed meanwhile."""
+        """Hand a step over to be stored."""
         self._position, self._effect = step.position, step.effect
         self.execution, writes = writes_of(self.execution, step, to_epoch_ms(self._world.clock()))
         self._saved = asyncio.wrap_future(self._world.records.submit(*writes))
@@ -168,6 +169,7 @@ class RunningExecution:
         return TimeCame() if self._seconds_left() > 0 else ExecutionTimedOut()
 
     async def _run_task(self, effect: RunTask) -> Happened:
+        await self._saved  # else a task could act on a result that a crash undoes
         async with self._world.slots:
             try:
                 async with asyncio.timeout(effect.timeout_s) as limit:

@@ -1,0 +1,118 @@
+"""The ``.lst`` files: which picture has which label.
+
+A line is ``index<TAB>label<TAB>path``: a whole number that is not repeated, the class as a number
+(``1`` and ``1.0`` are the same), and the picture's path under the channel's folder. Source: the
+developer guide's "Train with Image Format" and im2rec.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from bakehouse.algorithms.image_classification.failures import CustomerError
+from bakehouse.faults import shorten
+
+LIST_BYTES = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of a list: a picture and its class."""
+
+    label: int
+    path: str
+    """Relative to the channel's folder, checked to stay inside."""
+
+
+def read_list(path: Path, channel: str, num_classes: int) -> list[Entry]:
+    """Read a ``.lst`` file.
+
+    Args:
+        path: the file.
+        channel: ``train`` or ``validation``, for the error's text.
+        num_classes: labels must be below this.
+
+    Raises:
+        CustomerError: the file is empty, too large or no text, or a line is not of the form; AWS's
+            sentence, then the line and what is wrong with it.
+    """
+    entries: list[Entry] = []
+    indexes: set[int] = set()
+    for number, line in enumerate(_lines(path, channel), start=1):
+        if not line.strip():
+            continue
+        try:
+            index, entry = _entry(line, num_classes)
+            _add_new(index, indexes)
+        except ValueError as error:
+            raise invalid_list(channel, f"{path.name}, line {number}: {error}.") from error
+        entries.append(entry)
+    if not entries:
+        raise invalid_list(channel, f"{path.name} holds no line.")
+    return entries
+
+
+def invalid_list(channel: str, detail: str) -> CustomerError:
+    """AWS's sentence about a list, with our detail after it."""
+    return CustomerError(f"Invalid lst file in the {channel} channel. {detail}")
+
+
+def _add_new(index: int, indexes: set[int]) -> None:
+    if index in indexes:
+        raise ValueError(f"the index {index} is there already")
+    indexes.add(index)
+
+
+def _lines(path: Path, channel: str) -> list[str]:
+    if path.stat().st_size > LIST_BYTES:
+        raise invalid_list(channel, f"{path.name} is larger than {LIST_BYTES} bytes.")
+    try:
+        text = path.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise invalid_list(channel, f"{path.name} is not text in UTF-8.") from error
+    return text.replace("\r\n", "\n").split("\n")
+
+
+def _entry(line: str, num_classes: int) -> tuple[int, Entry]:
+    fields = [field.strip() for field in line.split("\t")]
+    if len(fields) < 3:
+        raise ValueError(
+            f"{shorten(repr(line))} has {len(fields)} fields separated by tabs instead of 3"
+        )
+    if len(fields) > 3:
+        raise ValueError(
+            f"it has {len(fields) - 2} labels; more than one need multi_label, which is not"
+            " implemented yet"
+        )
+    index, label, path = fields
+    return _whole("index", index), Entry(_label(label, num_classes), _inside(path))
+
+
+def _label(text: str, num_classes: int) -> int:
+    label = _whole("label", text)
+    if not 0 <= label < num_classes:
+        raise ValueError(
+            f"the label is {shorten(text)}; with num_classes {num_classes} it must be from 0 to"
+            f" {num_classes - 1}"
+        )
+    return label
+
+
+def _whole(what: str, text: str) -> int:
+    try:
+        value = float(text)
+        if value == int(value):
+            return int(value)
+    except (ValueError, OverflowError):
+        pass
+    raise ValueError(f"the {what} is {shorten(repr(text))}, which is not a whole number")
+
+
+def _inside(text: str) -> str:
+    path = PurePosixPath(text)
+    if not text or path.is_absolute() or ".." in path.parts or "\0" in text:
+        raise ValueError(
+            f"the path {shorten(repr(text))} does not stay inside the channel's folder"
+        )
+    return str(path)
