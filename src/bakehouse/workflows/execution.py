@@ -169,7 +169,7 @@ class RunningExecution:
         return TimeCame() if self._seconds_left() > 0 else ExecutionTimedOut()
 
     async def _run_task(self, effect: RunTask) -> Happened:
-        await self._saved  # else a task could act on a result that a crash undoes
+        await asyncio.shield(self._saved)  # else a crash could undo what the task acted on
         async with self._world.slots:
             try:
                 async with asyncio.timeout(effect.timeout_s) as limit:
