@@ -88,6 +88,16 @@ def main() -> None:
 
 
 def measure(folder: Path, seconds: float) -> None:
+    plain = measure_ceilings(folder, seconds)
+    records = SqliteRecords(folder / "records.db")
+    measure_appends(records, seconds, plain)
+    measure_records(records, seconds)
+    measure_objects(records, folder, seconds)
+    records.close()
+
+
+def measure_ceilings(folder: Path, seconds: float) -> float:
+    """What one writer can do at best; gives the rate of plain sqlite3."""
     with (folder / "raw").open("wb", buffering=0) as file:
 
         def append(_: int) -> None:
@@ -105,8 +115,10 @@ def measure(folder: Path, seconds: float) -> None:
         "sqlite3, 1 producer", rate(seconds, 1, lambda _: raw.execute(insert, (ENTRY,)) and None)
     )
     raw.close()
+    return plain
 
-    records = SqliteRecords(folder / "records.db")
+
+def measure_appends(records: SqliteRecords, seconds: float, plain: float) -> None:
     for producers in (1, 8, 64):
         name = f"SqliteRecords append, {producers} producer(s)"
         done = rate(
@@ -118,6 +130,9 @@ def measure(folder: Path, seconds: float) -> None:
         print(
             f"{'':<6}= {show(name, rate_async(seconds, producers, records)) / plain:.2f} of sqlite3"
         )
+
+
+def measure_records(records: SqliteRecords, seconds: float) -> None:
     numbers = iter(range(10**9))
     show(
         "SqliteRecords put of a new key, 8 producers",
@@ -136,6 +151,9 @@ def measure(folder: Path, seconds: float) -> None:
         rate(seconds / 2, 1, lambda _: records.scan("r", after="004000") and None),
         "scans/s",
     )
+
+
+def measure_objects(records: SqliteRecords, folder: Path, seconds: float) -> None:
     store = ObjectStore(records, FileBlobs(folder / "blobs"))
     store.create_bucket("bucket")
     for size in (4 * 1024, 64 * 1024, 8 * 1024**2):
@@ -148,7 +166,6 @@ def measure(folder: Path, seconds: float) -> None:
                     seconds, producers, lambda n, c=content: store.put("bucket", str(n), c) and None
                 ),
             )
-    records.close()
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ is behind the code.
 
 from __future__ import annotations
 
+import inspect
 import tempfile
 from collections.abc import Iterator
 from dataclasses import fields
@@ -74,15 +75,21 @@ def faults_page() -> str:
         f"{'  ' * depth}- `{kind.__name__}`: {_first_line(kind)}" for kind, depth in _tree(Fault, 0)
     ]
     head = "# Faults\n\nWhat can go wrong, whose it is, and what it becomes at a door: `Rejected` "
-    head += "is a 4xx, `WorkFailed` a recorded outcome, `Broken` a 500 or 501.\n\n"
+    head += "is a 4xx (`Overloaded` the 503 that SageMaker gives), `WorkFailed` a recorded "
+    head += "outcome, `Broken` a 500 or 501.\n\n"
     return head + "\n".join(lines) + "\n"
 
 
 def _tree(kind: type[Fault], depth: int) -> Iterator[tuple[type[Fault], int]]:
     yield kind, depth
-    own = [k for k in kind.__subclasses__() if k.__module__ == Fault.__module__]
-    for child in own:
+    for child in sorted(kind.__subclasses__(), key=_shown_first):
         yield from _tree(child, depth + 1)
+
+
+def _shown_first(kind: type[Fault]) -> tuple[bool, str, int]:
+    """What every part may raise comes first, then each part's own; both as they are written."""
+    own_part = kind.__module__ != Fault.__module__
+    return own_part, kind.__module__, inspect.getsourcelines(kind)[1]
 
 
 def _first_line(kind: type[Fault]) -> str:

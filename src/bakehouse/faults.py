@@ -3,7 +3,8 @@
 ``Fault`` divides by whose it is: ``Rejected`` is the caller's and leaves nothing behind (4xx at the
 doors), ``WorkFailed`` is the recorded outcome of work that ran (never a 5xx), ``Broken`` is ours.
 The message is a sentence with the path, the value and what is allowed; the facts are attributes, so
-that a door can spell the same fault the way its AWS service does.
+that a door can spell the same fault the way its AWS service does. A fault that only one part knows
+stands in that part, under one of these.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ class LimitExceeded(Rejected):
 
     def __init__(self, what: str, value: float, limit: float, unit: str) -> None:
         self.what, self.value, self.limit, self.unit = what, value, limit, unit
-        super().__init__(f"{what} is {value:g} {unit}; the limit is {limit:g} {unit}.")
+        super().__init__(f"{what} is {value:.15g} {unit}; the limit is {limit:.15g} {unit}.")
 
 
 class AccessDenied(Rejected):
@@ -91,14 +92,6 @@ class JobFailed(WorkFailed):
     def __init__(self, blame: str, reason: str) -> None:
         self.blame, self.reason = blame, reason
         super().__init__(f"{blame}: {reason}")
-
-
-class HandlerFailed(WorkFailed):
-    """A function's handler raised, timed out or died. ``payload`` is AWS's error JSON, as bytes."""
-
-    def __init__(self, error_type: str, error_message: str, payload: bytes) -> None:
-        self.error_type, self.error_message, self.payload = error_type, error_message, payload
-        super().__init__(f"{error_type}: {error_message}")
 
 
 class ModelFailed(WorkFailed):

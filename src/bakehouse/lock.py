@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from pathlib import Path
 
 from bakehouse.faults import Conflict
 
 _NAME = "lock"
+_ATTEMPTS, _PAUSE_S = 5, 0.02  # who only looks whether it is taken holds it for an instant
 
 
 class Lock:
@@ -30,12 +32,13 @@ def take(folder: Path) -> Lock:
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(folder / _NAME, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(descriptor)
-        raise Conflict("data folder", str(folder), "open in another server", "it free") from error
-    return Lock(descriptor)
+    for attempt in range(_ATTEMPTS):
+        if _try(descriptor, fcntl.LOCK_EX):
+            return Lock(descriptor)
+        if attempt < _ATTEMPTS - 1:
+            time.sleep(_PAUSE_S)
+    os.close(descriptor)
+    raise Conflict("data folder", str(folder), "open in another server", "it free")
 
 
 def is_taken(folder: Path) -> bool:
@@ -45,9 +48,14 @@ def is_taken(folder: Path) -> bool:
     except OSError:
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return not _try(descriptor, fcntl.LOCK_SH)
     finally:
         os.close(descriptor)
-    return False
+
+
+def _try(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

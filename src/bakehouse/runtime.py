@@ -144,10 +144,14 @@ class Bakehouse:
             await part.start()
 
     async def stop(self) -> None:
-        """Stop everything in the reverse order and let go of the data folder."""
-        for part in reversed(self._parts):
-            await part.stop()
-        await asyncio.to_thread(self.close)
+        """Stop everything in the reverse order and let go of the data folder.
+
+        What fails to stop keeps nothing else from it; its error comes out at the end.
+        """
+        async with contextlib.AsyncExitStack() as ends:
+            ends.push_async_callback(asyncio.to_thread, self.close)
+            for part in self._parts:
+                ends.push_async_callback(part.stop)
 
     def close(self) -> None:
         """Let go of a data folder whose parts do not run."""

@@ -7,7 +7,9 @@ refused in the protocol in which it came.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
@@ -16,6 +18,7 @@ from bakehouse import __version__
 from bakehouse.faults import CallRefused, LimitExceeded
 from bakehouse.wire.door import Door, House
 from bakehouse.wire.errors import error_response
+from bakehouse.wire.models import Family
 from bakehouse.wire.signatures import Signature, signature_of
 from bakehouse.wire.types import AwsError, Params, Request, Response, Service
 
@@ -26,7 +29,9 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 HEALTH_PATH = "/_bakehouse/health"
 """Answers without a signature: that a server is here, and which."""
 
-_DRAINED_BYTES = 1 << 20
+_DRAINED_BYTES = 1 << 27
+_DRAINED_S = 1.0
+_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class ReceivedBody:
@@ -57,10 +62,14 @@ class ReceivedBody:
             chunks.append(chunk)
         return b"".join(chunks)
 
-    async def drain(self, limit_bytes: int) -> None:
-        """Read on and throw away, up to a limit: the connection can then be used again."""
-        with contextlib.suppress(LimitExceeded, AwsError):
-            await self.read(limit_bytes)
+    async def drain(self, limit_bytes: int, limit_s: float) -> None:
+        """Read on and throw away, up to both limits: the connection can then be used again."""
+        with contextlib.suppress(AwsError, TimeoutError):
+            async with asyncio.timeout(limit_s):
+                async for chunk in self:
+                    limit_bytes -= len(chunk)
+                    if limit_bytes < 0:
+                        return
 
 
 class Server:
@@ -84,9 +93,13 @@ class Server:
             return
         body = ReceivedBody(receive)
         request = _request(scope, body)
-        response = await self.answer(request)
+        try:
+            response = await self.answer(request)
+        except asyncio.CancelledError:  # only the end of the server cancels a request
+            await _send(_ending(request), send, close=True)
+            return
         if not body.finished and "expect" not in request.headers:
-            await body.drain(_DRAINED_BYTES)
+            await body.drain(_DRAINED_BYTES, _DRAINED_S)
         await _send(response, send, close=not body.finished)
 
     async def answer(self, request: Request) -> Response:
@@ -132,12 +145,23 @@ def _health(request: Request) -> Response:
 
 
 def _no_such_service(request: Request, name: str) -> Response:
-    """Tell that a whole service is not offered, in the protocol that the request looks like."""
-    family = "json" if "x-amz-target" in request.headers else "rest-json"
-    if "form-urlencoded" in request.headers.get("content-type", ""):
-        family = "query"
     error = AwsError("NotImplemented", f"bakehouse does not offer the service {name}.", 501)
-    return error_response(error, family, str(uuid4()))
+    return error_response(error, _apparent_family(request), str(uuid4()))
+
+
+def _ending(request: Request) -> Response:
+    error = AwsError("ServiceUnavailable", "The server ended before the request was done.", 503)
+    return error_response(error, _apparent_family(request), str(uuid4()))
+
+
+def _apparent_family(request: Request) -> Family:
+    """The protocol that a request looks like, where no service's model tells."""
+    if "x-amz-target" in request.headers:
+        return "json"
+    if "form-urlencoded" in request.headers.get("content-type", ""):
+        return "query"
+    signature = signature_of(request.headers)
+    return "rest-xml" if signature is not None and signature.service == "s3" else "rest-json"
 
 
 async def _send(response: Response, send: Send, *, close: bool) -> None:
@@ -159,7 +183,7 @@ async def _send(response: Response, send: Send, *, close: bool) -> None:
 
 def _header(value: str) -> bytes:
     """A header's value as bytes; what Latin-1 does not have is sent as UTF-8, as S3 does."""
-    clean = value.replace("\r", " ").replace("\n", " ")
+    clean = _CONTROL.sub(" ", value)
     try:
         return clean.encode("latin-1")
     except UnicodeEncodeError:

@@ -39,7 +39,8 @@ class Settings:
         metadata={"help": "Verify the signature of every request. Off only on a loopback address."},
     )
     request_bytes: int = field(
-        default=70_167_211, metadata={"help": "The largest request that is not an S3 upload."}
+        default=70_167_211,
+        metadata={"help": "The largest request of Lambda and SageMaker Runtime."},
     )
     object_bytes: int = field(
         default=5 * 1024**3, metadata={"help": "The largest S3 object that one PutObject takes."}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from typing import Any
 from urllib.parse import quote
 
@@ -110,3 +111,40 @@ def test_a_request_that_is_too_large_is_refused(server: ServerProcess) -> None:
     body = b"[" * 70_200_000
     status, _, _ = send(server, "sagemaker", "POST", "/", body, {"X-Amz-Target": "SageMaker.X"})
     assert status == 413
+
+
+@pytest.mark.parametrize("key", ["%FF", "a/%ED%A0%80"])
+def test_a_key_that_is_no_text_is_refused(server: ServerProcess, key: str) -> None:
+    """Bytes that are no UTF-8 are not taken for another key."""
+    send(server, "s3", "PUT", "/hostile-bucket")
+    status, _, answer = send(server, "s3", "PUT", f"/hostile-bucket/{key}", b"x")
+    assert status == 400
+    assert b"InvalidURI" in answer
+
+
+def test_a_header_that_was_not_signed_does_nothing(server: ServerProcess) -> None:
+    """An upload cannot be made into a copy on its way."""
+    send(server, "s3", "PUT", "/hostile-bucket")
+    later = {"x-amz-copy-source": "hostile-bucket/other"}
+    status, _, answer = send(server, "s3", "PUT", "/hostile-bucket/k", b"x", unsigned_headers=later)
+    assert status == 403
+    assert b"<HeadersNotSigned>x-amz-copy-source</HeadersNotSigned>" in answer
+
+
+def test_a_body_that_never_comes_does_not_hold_the_answer_back(server: ServerProcess) -> None:
+    """A refusal is sent although the client owes most of its body."""
+    host, port = server.endpoint.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as client:
+        client.sendall(b"PUT /b/k HTTP/1.1\r\nHost: x\r\nContent-Length: 5000000000\r\n\r\nx")
+        assert client.recv(100).startswith(b"HTTP/1.1 403")
+
+
+def test_control_characters_do_not_get_into_a_header(server: ServerProcess) -> None:
+    """A content type that the reader asks for cannot bring a header of its own."""
+    send(server, "s3", "PUT", "/hostile-bucket")
+    send(server, "s3", "PUT", "/hostile-bucket/typed", b"x")
+    query = "response-content-type=a%0D%0Ax-evil%3A%201%00b"
+    status, told, _ = send(server, "s3", "GET", f"/hostile-bucket/typed?{query}")
+    assert status == 200
+    assert told["content-type"] == "a  x-evil: 1 b"
+    assert "x-evil" not in told

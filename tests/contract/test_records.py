@@ -31,6 +31,7 @@ from bakehouse.storage.records import (
     Write,
     commit,
     commit_async,
+    every,
 )
 from bakehouse.storage.sqlite import SqliteRecords
 
@@ -48,6 +49,16 @@ def records(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Records]
 
 def keys(found: list[Record]) -> list[str]:
     return [record.key for record in found]
+
+
+def test_every_record_of_a_kind_is_found_page_by_page(records: Records) -> None:
+    """More than a page of records come once each, in order; other kinds and prefixes do not."""
+    wanted = [f"a/{number:04d}" for number in range(2100)]
+    commit(records, *(Put("part/thing", key, {}) for key in reversed(wanted)))
+    commit(records, Put("part/thing", "b/1", {}), Put("part/other", "a/1", {}))
+    assert [record.key for record in every(records, "part/thing", prefix="a/")] == wanted
+    assert sum(1 for _ in every(records, "part/thing")) == 2101
+    assert list(every(records, "part/none")) == []
 
 
 def test_a_record_comes_back_with_its_document_and_its_bytes(records: Records) -> None:

@@ -20,6 +20,8 @@ def send(
     path: str,
     body: bytes = b"",
     headers: dict[str, str] | None = None,
+    *,
+    unsigned_headers: dict[str, str] | None = None,
 ) -> tuple[int, dict[str, str], bytes]:
     """Sign a request for a service and send it; return status, headers (lower case) and body."""
     pair = keys.load(server.data)
@@ -30,7 +32,8 @@ def send(
     sign(credentials, service, "us-east-1").add_auth(request)
     connection = http.client.HTTPConnection(urlsplit(server.endpoint).netloc, timeout=30)
     try:
-        connection.request(method, path, body=body, headers=dict(request.headers.items()))
+        sent = {**request.headers, **(unsigned_headers or {})}
+        connection.request(method, path, body=body, headers=sent)
         response = connection.getresponse()
         told = {name.lower(): value for name, value in response.getheaders()}
         return response.status, told, response.read()

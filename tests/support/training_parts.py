@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -18,7 +18,7 @@ from bakehouse.storage.metrics import MetricStore
 from bakehouse.storage.objects import ObjectStore
 from bakehouse.storage.records import Records
 from bakehouse.training import Channel, Job, Order, TrainingJobs
-from bakehouse.training.work import LOG_GROUP
+from bakehouse.training.work import LOG_GROUP, Algorithm
 
 Outcome = TypeVar("Outcome")
 
@@ -87,22 +87,20 @@ class Parts:
                 await asyncio.sleep(0.005)
 
 
-def parts(
-    folder: Path, script: str, *, records: Records | None = None, max_running: int = 2
+def empty_house(
+    folder: Path,
+    algorithm_for: Callable[[str], Algorithm],
+    *,
+    records: Records | None = None,
+    max_running: int = 2,
 ) -> Parts:
-    """A house whose only algorithm, of the image ``script:1``, is a Python text."""
+    """A house with two buckets, ``data`` and ``results``, and nothing in them."""
     records = records or MemoryRecords()
     objects, logs, metrics = (
         ObjectStore(records, MemoryBlobs()),
         LogStore(records),
         MetricStore(records),
     )
-
-    def algorithm_for(image: str) -> Script:
-        if image != "script:1":
-            raise NotFound("built-in algorithm for the image", image)
-        return Script(script)
-
     jobs = TrainingJobs(
         records,
         objects,
@@ -119,10 +117,24 @@ def parts(
     if not objects.buckets():
         objects.create_bucket("data")
         objects.create_bucket("results")
-    objects.put("data", "train/a.png", b"a")
-    objects.put("data", "train/deep/b.png", b"b" * 100_000)
-    objects.put("data", "train.lst", b"0\t0\ta.png\n")
     return Parts(jobs, objects, logs, metrics, folder / "jobs")
+
+
+def parts(
+    folder: Path, script: str, *, records: Records | None = None, max_running: int = 2
+) -> Parts:
+    """A house whose only algorithm, of the image ``script:1``, is a Python text."""
+
+    def algorithm_for(image: str) -> Script:
+        if image != "script:1":
+            raise NotFound("built-in algorithm for the image", image)
+        return Script(script)
+
+    made = empty_house(folder, algorithm_for, records=records, max_running=max_running)
+    made.objects.put("data", "train/a.png", b"a")
+    made.objects.put("data", "train/deep/b.png", b"b" * 100_000)
+    made.objects.put("data", "train.lst", b"0\t0\ta.png\n")
+    return made
 
 
 ORDER = Order(

@@ -1,6 +1,7 @@
 """The built-in algorithms, by the name of their image's repository.
 
-Each one runs alone under SageMaker's container contract, and nothing heavy is imported here.
+Each one runs alone under SageMaker's container contract. PyTorch and ONNX Runtime are imported only
+by the process that trains and by the first model that is loaded.
 """
 
 from __future__ import annotations
@@ -36,5 +37,6 @@ def algorithm_for(image_uri: str) -> Algorithm:
     """
     repository = image_uri.rpartition("/")[2].partition("@")[0].partition(":")[0]
     if repository not in ALGORITHMS:
-        raise NotFound("built-in algorithm for the image", image_uri)
+        known = ", ".join(ALGORITHMS)
+        raise NotFound(f"built-in algorithm (there is: {known}) for the image", image_uri)
     return ALGORITHMS[repository]

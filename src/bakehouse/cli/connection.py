@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,6 +11,8 @@ import click
 
 from bakehouse import keys
 from bakehouse.cli import options, running
+
+_ADDRESS = re.compile(r"https?://[^/\s]+/?")
 
 
 def environment(endpoint: str | None = None) -> dict[str, str]:
@@ -19,10 +22,14 @@ def environment(endpoint: str | None = None) -> dict[str, str]:
     default data folder. Keys are the environment's where it has some, else that data folder's.
 
     Raises:
-        click.ClickException: there is no server and no data folder to take keys from.
+        click.ClickException: the address is none, or there is no server and no data folder to take
+            keys from.
     """
     chosen = endpoint or os.environ.get("AWS_ENDPOINT_URL")
-    if chosen and "AWS_ACCESS_KEY_ID" in os.environ:
+    if chosen and not _ADDRESS.fullmatch(chosen):
+        text = f"The endpoint is {chosen!r}; expected an address such as http://127.0.0.1:4566."
+        raise click.ClickException(text)
+    if chosen and {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} <= os.environ.keys():
         kept = {k: v for k, v in os.environ.items() if k.startswith("AWS_")}
         return {"AWS_DEFAULT_REGION": "us-east-1", **kept, "AWS_ENDPOINT_URL": chosen}
     settings = options.settings()

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from bakehouse import keys
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 _READY_S = 30.0
 _FUNCTIONS = ("serialize", "classify", "filter")
 _MACHINE = "state_machine.asl.json"
+_SUMMARY = "summary.json"
+_GATE_BROKEN = 3
+"""The workflow's exit code for a run that went through, with a gate that did not prove itself."""
 
 
 @click.command("demo", short_help="Run a whole workflow, from images to a report.")
@@ -49,7 +53,11 @@ _MACHINE = "state_machine.asl.json"
     help="Where images, report and pictures go.",
 )
 @click.option("--images", type=click.IntRange(100), help="Test images for the state machine.")
-@click.option("--threshold", type=click.FloatRange(0.5, 1.0), help="Confidence that the gate asks.")
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0.5, 1.0, max_open=True),
+    help="Confidence that the gate asks.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything random.")
 @click.option(
     "--example", type=click.Path(exists=True, file_okay=False, path_type=Path), hidden=True
@@ -77,10 +85,12 @@ def command(
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # tidy up then too
     console = Console()
     folder = example or example_folder()
-    out.mkdir(parents=True, exist_ok=True)
+    _make_room(out)
     started = time.monotonic()
     with Screen(console) as screen, options.faults_as_messages():
         data = _prepare(screen, out, archive, labels, drawn=drawn, seed=seed)
+        if data.reason is not None:
+            screen.note(f"These are drawings, not photographs: {data.reason}")
         packages = _package(screen, folder, out)
         picture = _draw(screen, folder, out)
         arguments = _arguments(data, out, packages, picture, images, threshold, seed)
@@ -99,6 +109,16 @@ def example_folder() -> Path:
 
 
 # The steps
+
+
+def _make_room(out: Path) -> None:
+    """Make the folder; take away the summary of an earlier run, so that it is never shown again."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / _SUMMARY).unlink(missing_ok=True)
+    except OSError as error:
+        text = f"{out} cannot be used: {error}. Choose another folder with --out."
+        raise click.ClickException(text) from error
 
 
 def _prepare(
@@ -176,7 +196,13 @@ def _server(
     ):
         folder = Path(scratch)
         words = ["-m", "bakehouse", "up", "--port", "0", "--data", scratch, "--seed", str(seed)]
-        server = subprocess.Popen([sys.executable, *words], stdout=log, stderr=log)
+        server = subprocess.Popen(
+            [sys.executable, *words],
+            env={**os.environ, "BAKEHOUSE_WATCH_STDIN": "1"},  # it ends with us, even by kill -9
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+        )
         try:
             with screen.step("server"):
                 found = _wait_until_ready(folder, server, out / "server.log")
@@ -185,14 +211,15 @@ def _server(
             yield _clean_environment() | keys.client_environment(found.endpoint, pair, found.region)
         finally:
             server.terminate()
-            server.wait()
+            server.communicate()
 
 
 def _wait_until_ready(folder: Path, server: subprocess.Popen[bytes], log: Path) -> running.Running:
     deadline = time.monotonic() + _READY_S
     while (found := running.find(folder)) is None:
         if server.poll() is not None or time.monotonic() > deadline:
-            raise click.ClickException(f"The server did not start; {log} says why.")
+            text = f"The server did not start. {log} ends with: {_last_line(log)}"
+            raise click.ClickException(text)
         time.sleep(0.02)
     return found
 
@@ -218,21 +245,26 @@ def _run_workflow(
         ) as workflow,
     ):
         try:
-            _follow(screen, workflow.stdout or (), log)
+            stepping = _follow(screen, workflow.stdout or (), log)
         except BaseException:
             workflow.terminate()
             raise
+    if stepping and workflow.returncode in (0, _GATE_BROKEN):
+        screen.finish()
     return workflow.returncode
 
 
-def _follow(screen: Screen, lines: Iterable[str], log: TextIO) -> None:
-    """Show the workflow's lines as steps, until it ends; keep them all in the log."""
+def _follow(screen: Screen, lines: Iterable[str], log: TextIO) -> bool:
+    """Show the workflow's lines as steps, until it ends, and keep them all in the log.
+
+    Returns:
+        whether a step is still being shown.
+    """
     stepping = False
     for line in lines:
         log.write(line)
         stepping = _show(screen, line.rstrip("\n"), stepping)
-    if stepping:
-        screen.finish()
+    return stepping
 
 
 def _show(screen: Screen, line: str, stepping: bool) -> bool:
@@ -270,7 +302,7 @@ def _draw_execution(screen: Screen, out: Path, environment: Mapping[str, str]) -
 
 def _summary(out: Path) -> dict[str, Any]:
     try:
-        summary: dict[str, Any] = json.loads((out / "summary.json").read_text())
+        summary: dict[str, Any] = json.loads((out / _SUMMARY).read_text())
     except (OSError, ValueError):
         return {}
     return summary
@@ -287,38 +319,61 @@ def _conclude(
 ) -> None:
     summary = _summary(out)
     if not summary:
-        text = f"The workflow ended with exit code {status}; {out / 'workflow.log'} says why."
+        log = out / "workflow.log"
+        text = f"The workflow ended with exit code {status}. {log} ends with: {_last_line(log)}"
         raise click.ClickException(text)
+    rows = _rows(summary, data, picture, taken, seconds)
+    console.print()
+    if console.is_terminal:
+        console.print(_table(rows), highlight=False)
+        return
+    for name, text in rows:
+        console.print(f"{name:<13}  {text}", highlight=False, soft_wrap=True)
+
+
+def _table(rows: Iterable[tuple[str, str]]) -> Table:
+    """The rows, folded to the width of a terminal."""
     table = Table(show_header=False, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _rows(
+    summary: Mapping[str, Any],
+    data: Prepared,
+    picture: Path,
+    taken: Path | None,
+    seconds: float,
+) -> Iterator[tuple[str, str]]:
+    """What came out, as pairs of a name and a text with rich's markup."""
     accuracy, gate = summary["accuracy"], summary["gate"]
     if data.source == "drawn":
-        table.add_row("images", "drawn by code, not photographs" + _because(data.reason))
-    table.add_row(
+        yield "images", "drawn by code, not photographs" + _because(data.reason)
+    yield (
         "accuracy",
         f"{accuracy['value']:.3f} on {accuracy['n']} test images "
         f"(95 % interval {accuracy['low']:.3f} to {accuracy['high']:.3f})",
     )
-    table.add_row(
+    yield (
         "gate",
         f"{gate['accepted']} accepted, {gate['rejected']} rejected at {gate['threshold']:g}; "
         f"of the probes {gate['probes_accepted']} and {gate['probes_rejected']}",
     )
-    table.add_row("verdict", _verdict(gate["verdict"]))
+    yield "verdict", _verdict(gate["verdict"])
     executions = summary["executions"]
-    table.add_row(
+    yield (
         "executions",
         f"{executions['count']}; one alone takes {executions['alone_median_ms']:.0f} ms (median)",
     )
-    table.add_row("report", str(summary["report"]))
-    table.add_row("plots", ", ".join(str(path) for path in summary["plots"]))
-    table.add_row("state machine", " ".join(str(path) for path in (picture, taken) if path))
-    table.add_row("time", f"{seconds:.0f} s: {_times(summary)}")
-    console.print()
-    console.print(table, highlight=False)
+    yield "report", escape(str(summary["report"]))
+    yield "plots", escape(", ".join(str(path) for path in summary["plots"]))
+    yield "state machine", escape(", ".join(str(path) for path in (picture, taken) if path))
+    yield "time", f"{seconds:.0f} s: {_times(summary)}"
 
 
 def _because(reason: str | None) -> str:
-    return f": {reason}" if reason else ""
+    return f": {escape(reason)}" if reason else ""
 
 
 def _verdict(verdict: str) -> str:
@@ -329,3 +384,9 @@ def _verdict(verdict: str) -> str:
 
 def _times(summary: Mapping[str, Any]) -> str:
     return ", ".join(f"{step['name']} {step['seconds']:.1f}" for step in summary["steps"])
+
+
+def _last_line(log: Path) -> str:
+    """The last line of a log that says something."""
+    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    return lines[-1].strip() if lines else "nothing"

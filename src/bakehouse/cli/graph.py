@@ -47,7 +47,7 @@ def command(
         draw_execution(connection.client("stepfunctions", endpoint), execution, target, title)
     elif file is not None:
         target = output or Path(f"{_stem(file)}.svg")
-        _draw(_read(file), target, title)
+        _draw(_read(file), str(file), target, title)
     click.echo(target)
 
 
@@ -75,19 +75,22 @@ def draw_execution(client: Any, arn: str, target: Path, title: str | None = None
     except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
         raise click.ClickException(f"{error}") from error
     shown = title or f"{machine['name']} · {execution['name']} · {execution['status']}"
-    _draw(json.loads(machine["definition"]), target, shown, events)
+    _draw(json.loads(machine["definition"]), arn, target, shown, events)
 
 
 def _draw(
     definition: object,
+    source: str,
     target: Path,
     title: str | None,
     events: list[dict[str, Any]] | None = None,
 ) -> None:
     from bakehouse.states import picture  # noqa: PLC0415 - matplotlib: 0.5 s, in this command only
 
+    with options.faults_as_messages(f"{source}: "):
+        drawing = picture.draw(definition, events=events, title=title)
     with options.faults_as_messages():
-        picture.draw(definition, events=events, title=title).save(target)
+        drawing.save(target)
 
 
 def _read(file: Path) -> object:

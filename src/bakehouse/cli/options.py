@@ -27,9 +27,23 @@ def settings(**chosen: Any) -> Settings:
 
 
 @contextlib.contextmanager
-def faults_as_messages() -> Iterator[None]:
-    """Let a fault end the command as ``Error: <sentence>`` instead of a traceback."""
+def faults_as_messages(before: str = "") -> Iterator[None]:
+    """Let a fault end the command as ``Error: <sentence>`` instead of a traceback.
+
+    Args:
+        before: what stands before the sentence, such as the name of the file it is about.
+    """
     try:
         yield
     except Fault as fault:
-        raise click.ClickException(str(fault)) from fault
+        raise click.ClickException(f"{before}{fault}") from fault
+
+
+@contextlib.contextmanager
+def data_folder_errors(folder: Path) -> Iterator[None]:
+    """Let a data folder that the system refuses end the command as one sentence."""
+    try:
+        yield
+    except OSError as error:
+        text = f"The data folder {folder} cannot be used: {error}."
+        raise click.ClickException(f"{text} Choose another with --data.") from error

@@ -11,8 +11,7 @@ from typing import Self
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
-
-_LONGEST_LINE = 70
+from rich.table import Column
 
 
 class Screen:
@@ -30,11 +29,12 @@ class Screen:
         self._task: TaskID | None = None
         self._progress = Progress(
             SpinnerColumn(finished_text="[green]✓"),
-            TextColumn("{task.description:<16}"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[seconds]:>7}"),
-            TextColumn("[dim]{task.fields[line]}"),
+            TextColumn("{task.description:<13}", table_column=Column(no_wrap=True)),
+            BarColumn(bar_width=16),
+            TextColumn("{task.fields[seconds]:>7}", table_column=Column(no_wrap=True)),
+            TextColumn("[dim]{task.fields[line]}", table_column=_rest_of_the_line()),
             console=console,
+            expand=True,
         )
 
     def __enter__(self) -> Self:
@@ -69,8 +69,7 @@ class Screen:
     def line(self, text: str) -> None:
         """Show a message of the step."""
         if self._task is not None:
-            shown = text if len(text) <= _LONGEST_LINE else f"{text[: _LONGEST_LINE - 1]}…"
-            self._progress.update(self._task, line=escape(shown), seconds=self._seconds())
+            self._progress.update(self._task, line=escape(text), seconds=self._seconds())
         elif not self._console.is_terminal:
             self._console.print(f"  {text}", highlight=False, markup=False, soft_wrap=True)
 
@@ -80,6 +79,10 @@ class Screen:
             self._progress.update(self._task, total=1.0, completed=done, seconds=self._seconds())
             if text:
                 self.line(text)
+
+    def note(self, text: str) -> None:
+        """Show a message that stays: above the steps on a terminal, a line elsewhere."""
+        self._console.print(text, highlight=False, markup=False)
 
     def finish(self) -> None:
         """Show that the step is done."""
@@ -91,3 +94,8 @@ class Screen:
 
     def _seconds(self) -> str:
         return f"{time.monotonic() - self._started:.1f} s"
+
+
+def _rest_of_the_line() -> Column:
+    """A column that takes what the others leave, and cuts its text there: one line per step."""
+    return Column(ratio=1, no_wrap=True, overflow="ellipsis")

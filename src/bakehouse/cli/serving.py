@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import signal
 import socket
@@ -38,11 +39,20 @@ def _listen(settings: Settings) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         listener.close()
-        text = f"{settings.host}:{settings.port} cannot be listened on: {error.strerror}."
-        raise click.ClickException(f"{text} Try `--port 0`, or `bakehouse status`.") from error
+        raise click.ClickException(_refusal(settings, error)) from error
     return listener
+
+
+def _refusal(settings: Settings, error: OSError | OverflowError) -> str:
+    """Why an address cannot be listened on, and what to do about it."""
+    if isinstance(error, OverflowError):
+        return f"port is {settings.port}; expected 0 (any free one) to 65535."
+    text = f"{settings.host}:{settings.port} cannot be listened on: {error.strerror}."
+    if error.errno == errno.EADDRINUSE:
+        return f"{text} Try `--port 0`, or see with `bakehouse status` whether a server runs."
+    return f"{text} Choose another address with --host and --port."
 
 
 def _reachable(host: str) -> str:
@@ -56,8 +66,9 @@ async def _serve(
     settings: Settings, listener: socket.socket, endpoint: str, *, verbose: bool
 ) -> None:
     with options.faults_as_messages():
-        house = _open(settings, endpoint)
-        running.forget(settings.data)
+        with options.data_folder_errors(settings.data):
+            house = _open(settings, endpoint)
+            running.forget(settings.data)
         await house.start()
     config = uvicorn.Config(
         house.server,
@@ -72,6 +83,8 @@ async def _serve(
     server = _Server(config)
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, server.ask_to_end)
+    if os.environ.get("BAKEHOUSE_WATCH_STDIN") == "1":
+        _end_with_stdin(server)
     now = clock.now().isoformat(timespec="seconds")
     note = running.Running(os.getpid(), endpoint, settings.region, now)
     with running.noted(settings.data, note):
@@ -79,6 +92,17 @@ async def _serve(
         click.echo('In another terminal:  eval "$(bakehouse env)"      Ctrl-C ends the server.')
         await server.serve(sockets=[listener])
     await house.stop()
+
+
+def _end_with_stdin(server: _Server) -> None:
+    """End when standard input does: a pipe from who started the server, who may be killed."""
+    loop = asyncio.get_running_loop()
+
+    def ended() -> None:
+        loop.remove_reader(0)
+        server.ask_to_end()
+
+    loop.add_reader(0, ended)
 
 
 def _open(settings: Settings, endpoint: str) -> Bakehouse:

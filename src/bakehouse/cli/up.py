@@ -9,8 +9,14 @@ import click
 
 from bakehouse.cli import options
 
+_EPILOG = """\b
+Then, in another terminal:
+  eval "$(bakehouse env)"
+  aws s3 ls            or any boto3 program
+"""
 
-@click.command("up", short_help="Start the server.")
+
+@click.command("up", short_help="Start the server.", epilog=_EPILOG)
 @click.option("--port", type=click.IntRange(0, 65535), help="TCP port; 0: any.  [default: 4566]")
 @click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
 @options.data_option
@@ -27,15 +33,10 @@ def command(
     seed: int | None,
     verbose: bool,
 ) -> None:
-    r"""Start the server and run it until Ctrl-C or SIGTERM.
+    """Start the server and run it until Ctrl-C or SIGTERM.
 
     Everything that clients store lies in the data folder and is there after a restart. Every
     setting can also be given as a variable, such as BAKEHOUSE_PORT.
-
-    \b
-    Then, in another terminal:
-      eval "$(bakehouse env)"
-      aws s3 ls            or any boto3 program
     """
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(message)s")
     settings = options.settings(

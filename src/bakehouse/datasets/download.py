@@ -59,7 +59,7 @@ def _request(url: str, here: int) -> urllib.request.Request:
     headers = {"User-Agent": "bakehouse", "Accept-Encoding": "identity"}
     if here:
         headers["Range"] = f"bytes={here}-"
-    return urllib.request.Request(url, headers=headers)  # noqa: S310 - the scheme is checked above
+    return urllib.request.Request(url, headers=headers)  # noqa: S310  # the scheme is checked above
 
 
 def _open_within(seconds: float, request: urllib.request.Request) -> http.client.HTTPResponse:
@@ -76,8 +76,8 @@ def _open_within(seconds: float, request: urllib.request.Request) -> http.client
 def _open(request: urllib.request.Request, opened: Future[http.client.HTTPResponse]) -> None:
     try:
         # The scheme is checked in _request.
-        opened.set_result(urllib.request.urlopen(request, timeout=_STALL_S))  # noqa: S310 - see above
-    except Exception as error:  # noqa: BLE001 - handed to the thread that waits, which judges it
+        opened.set_result(urllib.request.urlopen(request, timeout=_STALL_S))  # noqa: S310  # see above
+    except Exception as error:  # noqa: BLE001  # handed to the thread that waits, which judges it
         opened.set_exception(error)
 
 

@@ -21,16 +21,7 @@ def _fat_wheel(
     if rng.random() < 0.5:
         canvas.disc(DARK, hub, inner)
         canvas.ring(STEEL, hub, inner - 0.03, 0.03)
-    turn = rng.uniform(0, math.pi)
-    for spoke in range(3):
-        angle = turn + spoke * math.pi / 3
-        reach = (inner * math.cos(angle), inner * math.sin(angle))
-        canvas.line(
-            STEEL,
-            0.03,
-            (hub[0] - reach[0], hub[1] - reach[1]),
-            (hub[0] + reach[0], hub[1] + reach[1]),
-        )
+    canvas.spokes(STEEL, 0.03, hub, inner, rng.uniform(0, math.pi), 3)
     canvas.ring(RUBBER, hub, radius - tyre / 2, tyre)
     canvas.disc(STEEL, hub, 0.07)
 

@@ -18,6 +18,7 @@ UNZIPPED_BYTES = 262_144_000
 """The largest sum of the unpacked files, as on AWS."""
 _ENTRIES = 65_535
 _LINK_BYTES = 4096
+_DEEPEST = 100  # folders within each other
 _UNREADABLE = "Could not unzip uploaded file. Please check your file, then try to upload again."
 # What zipfile and zlib raise on bytes that are no sound archive.
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeError, ValueError)
@@ -87,7 +88,7 @@ def _is_safe(entry: zipfile.ZipInfo) -> bool:
     path = PurePosixPath(entry.filename)
     kind = stat.S_IFMT(entry.external_attr >> 16)
     return (
-        bool(path.parts)
+        0 < len(path.parts) <= _DEEPEST
         and not path.is_absolute()
         and ".." not in path.parts
         and kind in (0, stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import uuid
 from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError
@@ -19,6 +18,7 @@ from bakehouse.functions.invocation import Event, Invocation
 from bakehouse.functions.isolation import folders_to_keep, is_private_possible
 from bakehouse.functions.logs import AppendLog, LogWriter, group_name, new_stream_name
 from bakehouse.functions.pool import Pool
+from bakehouse.functions.removal import end_processes, remove_folder
 from bakehouse.functions.sandbox import Sandbox, SandboxFailed
 from bakehouse.functions.surroundings import Surroundings
 
@@ -73,7 +73,7 @@ class Fleet:
             await asyncio.wait([self._preparing])
         await asyncio.gather(*(pool.stop() for pool in self._living))
         await self._background.stop()
-        await asyncio.to_thread(shutil.rmtree, self._run, ignore_errors=True)
+        await asyncio.to_thread(remove_folder, self._run)
 
     async def invoke(self, name: str, event: Event) -> Invocation:
         """Run an event through the function of that name.
@@ -156,7 +156,8 @@ class Fleet:
         """What sandboxes need besides their function; in a thread."""
         for leftover in self._folder.glob("run-*"):
             if leftover != self._run:
-                shutil.rmtree(leftover, ignore_errors=True)
+                end_processes(leftover)
+                remove_folder(leftover)
         interpreter = self._run / "python"
         try:
             python = build_interpreter(interpreter)

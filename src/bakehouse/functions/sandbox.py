@@ -10,7 +10,6 @@ import asyncio
 import logging
 import math
 import platform
-import shutil
 import signal
 import time
 from pathlib import Path
@@ -22,6 +21,7 @@ from bakehouse.functions.definition import LATEST, Function
 from bakehouse.functions.invocation import Event, Invocation, Outcome
 from bakehouse.functions.logs import LogWriter
 from bakehouse.functions.process import Process
+from bakehouse.functions.removal import end_processes, remove_folder
 from bakehouse.functions.runtime_api import RuntimeApi
 from bakehouse.functions.surroundings import Place, Surroundings
 
@@ -106,7 +106,7 @@ class Sandbox:
         self._log.flush()
         if self._ending:
             await asyncio.wait(self._ending)
-        await asyncio.to_thread(shutil.rmtree, self._place.home, ignore_errors=True)
+        await asyncio.to_thread(_clear, self._place.home)
         if self._place.home.exists():
             log.warning("%s could not be removed.", self._place.home)
 
@@ -263,3 +263,8 @@ class Sandbox:
         for timer in (self._deadline, self._watcher):
             if timer is not None:
                 timer.cancel()
+
+
+def _clear(home: Path) -> None:
+    end_processes(home)
+    remove_folder(home)

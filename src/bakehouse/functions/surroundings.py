@@ -12,6 +12,7 @@ from typing import Any
 
 from bakehouse.functions.definition import LATEST, Function
 from bakehouse.functions.logs import group_name
+from bakehouse.functions.removal import SANDBOX_VARIABLE
 
 _LAUNCHER = str(Path(__file__).with_name("launcher.py"))
 _MB = 1 << 20
@@ -121,6 +122,7 @@ class Surroundings:
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
             "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+            SANDBOX_VARIABLE: str(place.home),
         }
 
     def _task(self, place: Place) -> str:

@@ -91,7 +91,7 @@ def effect_at(machine: Machine, position: Position) -> Effect:
     """What a stored position waits for, so that an execution can go on from it."""
     if position.phase == "task":
         task = machine.states[position.state]
-        assert isinstance(task, Task)  # noqa: S101 - only a Task has this phase
+        assert isinstance(task, Task)  # noqa: S101  # only a Task has this phase
         return RunTask(task.resource, position.task_text, position.timeout_s)
     if position.phase == "enter":
         return Proceed()
@@ -177,7 +177,7 @@ def _enter_wait(turn: Turn, state: Wait) -> Effect:
     if state.seconds is not None:
         due_ms = turn.moment.now_ms + 1000 * state.seconds(scope)
     else:
-        assert state.timestamp is not None  # noqa: S101 - a Wait has one of the two
+        assert state.timestamp is not None  # noqa: S101  # a Wait has one of the two
         due_ms = -(-state.timestamp(scope) // 1_000_000)  # nanoseconds, rounded up
     turn.stay(phase="wait", due_ms=due_ms)
     return WaitUntil(due_ms)
@@ -210,7 +210,7 @@ _ENTER: dict[type, Callable[[Turn, Any], Effect]] = {
 def _time_came(turn: Turn) -> Effect:
     if isinstance(turn.state, Task):
         return _enter_task(turn, turn.state)
-    assert isinstance(turn.state, Wait)  # noqa: S101 - nothing else waits
+    assert isinstance(turn.state, Wait)  # noqa: S101  # nothing else waits
     flow = turn.state.flow
     return leave(turn, flow, flow.input_path(turn.scope(turn.position.data)))
 
@@ -234,7 +234,7 @@ def _task_failed(turn: Turn, how: str, error: str, cause: str | None) -> Effect:
 
 
 def _task(turn: Turn) -> Task:
-    assert isinstance(turn.state, Task)  # noqa: S101 - nothing else runs tasks
+    assert isinstance(turn.state, Task)  # noqa: S101  # nothing else runs tasks
     return turn.state
 
 

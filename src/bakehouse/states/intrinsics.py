@@ -203,7 +203,7 @@ def _math_random(scope: Scope, values: list[Any]) -> int:
         raise _fail("MathRandom", f"the start {first} is not below the end {last}")
     if len(values) < 3:
         return scope.chance.randrange(first, last)
-    seeded = random.Random(_whole("MathRandom", values[2]))  # noqa: S311 - a seed asks for repetition
+    seeded = random.Random(_whole("MathRandom", values[2]))  # noqa: S311  # a seed asks for repetition
     return seeded.randrange(first, last)
 
 

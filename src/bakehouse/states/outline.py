@@ -53,6 +53,9 @@ class Outline:
     edges: tuple[Edge, ...]
 
 
+_FIELDS: dict[EdgeKind, str] = {"next": "Next", "choice": "Choices", "catch": "Catch"}
+
+
 def outline(definition: object) -> Outline:
     """The graph of a definition in the Amazon States Language.
 
@@ -67,7 +70,8 @@ def outline(definition: object) -> Outline:
         edges.extend(_merged(_edges(name, state)))
     for edge in edges:
         if edge.target not in states and edge.target != END:
-            where = "StartAt" if edge.source == START else f"States.{edge.source}"
+            where = f"States.{edge.source}.{_FIELDS[edge.kind]}"
+            where = "StartAt" if edge.source == START else where
             raise InvalidInput(where, edge.target, "the name of a state of this machine")
     nodes = [Node(START, "Start"), *(_node(name, state) for name, state in states.items())]
     if any(edge.target == END for edge in edges):

@@ -4,7 +4,7 @@ A blob is written beside its place, synced and moved there, so it is whole or no
 name is random: nothing that a user chose ever becomes a path.
 """
 
-# ruff: noqa: D102 the protocols say what each method does
+# ruff: noqa: D102  # the protocols say what each method does
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ class _FileDraft:
         self._path, self._kept = drafts / self._id, kept
         self._lock = threading.Lock()  # a caller may give up while a thread still writes
         try:
-            self._file = open(self._path, "xb", buffering=0)  # noqa: SIM115 closed by keep and discard
+            self._file = open(self._path, "xb", buffering=0)  # noqa: SIM115  # closed by keep and discard
         except OSError as error:
             raise StorageFailed(f"A blob cannot be begun: {error}.") from error
 

@@ -74,7 +74,7 @@ def _table(polynomial: int) -> list[int]:
 
 @cache
 def _lanes(polynomial: int) -> _Lanes:
-    import numpy as np  # noqa: PLC0415 100 ms that only clients with these checksums need
+    import numpy as np  # noqa: PLC0415  # 100 ms that only clients with these checksums need
 
     table = np.array(_table(polynomial), np.uint64)
     bytes_of_registers = np.arange(256, dtype=np.uint64)
@@ -91,7 +91,7 @@ def _over_bytes(table: list[int], register: int, data: bytes) -> int:
 
 
 def _over_lanes(polynomial: int, register: int, data: bytes) -> int:
-    import numpy as np  # noqa: PLC0415 as above
+    import numpy as np  # noqa: PLC0415  # as above
 
     lanes = _lanes(polynomial)
     columns = np.ascontiguousarray(np.frombuffer(data, np.uint8).reshape(-1, _LANE_BYTES).T)

@@ -1,6 +1,6 @@
 """Records in memory: the twin of :class:`~bakehouse.storage.sqlite.SqliteRecords` for tests."""
 
-# ruff: noqa: D102 the protocol says what each method does
+# ruff: noqa: D102  # the protocol says what each method does
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from bakehouse import clock
 from bakehouse.faults import InvalidInput, NotFound
 from bakehouse.storage.digests import Digests
 from bakehouse.storage.objects import Expect, ObjectInfo, ObjectStore, check_key
-from bakehouse.storage.records import Delete, Document, Put, Record, Records
+from bakehouse.storage.records import Delete, Document, Put, Record, every
 from bakehouse.storage.uploads import Upload
 
 PART_BYTES = 5 * 1024**2
@@ -189,7 +189,7 @@ class MultipartUploads:
 
     def abort_all(self, bucket: str) -> None:
         """End all uploads of a bucket that was removed."""
-        while rows := self._records.scan(_UPLOAD, prefix=f"{bucket}/", limit=1000):
+        while rows := self._records.scan(_UPLOAD, prefix=f"{bucket}/"):
             for row in rows:
                 upload = _upload_from(bucket, row)
                 self._contents.submit(*self._ends(bucket, upload.key, upload.upload_id)).result()
@@ -241,22 +241,15 @@ class MultipartUploads:
 
     def _remove_orphans(self) -> None:
         """Remove parts that were committed while their upload ended."""
-        uploads = {row.key.rpartition("/")[2] for row in _all(self._records, _UPLOAD)}
+        uploads = {row.key.rpartition("/")[2] for row in every(self._records, _UPLOAD)}
         orphans = [
             Delete(_PART, row.key)
-            for row in _all(self._records, _PART)
+            for row in every(self._records, _PART)
             if row.key.partition("/")[0] not in uploads
         ]
         if orphans:
             self._contents.submit(*orphans).result()
             self._contents.remove_unused()
-
-
-def _all(records: Records, kind: str) -> Iterator[Record]:
-    after = ""
-    while rows := records.scan(kind, after=after):
-        yield from rows
-        after = rows[-1].key
 
 
 def _chosen_parts(found: list[Part], chosen: Sequence[tuple[int, str]]) -> list[Part]:

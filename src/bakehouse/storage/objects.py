@@ -15,7 +15,7 @@ from pathlib import Path
 from bakehouse import clock
 from bakehouse.faults import AlreadyExists, Conflict, LimitExceeded, NotFound
 from bakehouse.storage.blobs import Blobs
-from bakehouse.storage.contents import INLINE_BYTES, Contents
+from bakehouse.storage.contents import Contents
 from bakehouse.storage.digests import Digests
 from bakehouse.storage.listing import listing_of
 from bakehouse.storage.object_info import (
@@ -241,24 +241,6 @@ class ObjectStore:
             for chunk in _chunks_of(content):
                 upload.write(chunk)
             return upload.commit()
-
-    async def put_async(
-        self,
-        bucket: str,
-        key: str,
-        content: bytes | Path,
-        *,
-        content_type: str = "binary/octet-stream",
-        metadata: Mapping[str, str] | None = None,
-    ) -> ObjectInfo:
-        """The same from the event loop, which goes on meanwhile."""
-        if isinstance(content, Path) or len(content) > INLINE_BYTES:
-            return await asyncio.to_thread(
-                self.put, bucket, key, content, content_type=content_type, metadata=metadata
-            )
-        with self.upload(bucket, key, content_type=content_type, metadata=metadata) as upload:
-            upload.write(content)
-            return await upload.commit_async()
 
     def delete(self, bucket: str, *keys: str) -> None:
         """Remove objects, those that are there; blocks until that is on the disk.

@@ -9,7 +9,7 @@ suite holds them to the same behaviour.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -151,6 +151,17 @@ def commit(records: Records, *writes: Write) -> None:
 async def commit_async(records: Records, *writes: Write) -> None:
     """Submit and wait, from the event loop."""
     await asyncio.wrap_future(records.submit(*writes))
+
+
+def every(records: Records, kind: str, *, prefix: str = "") -> Iterator[Record]:
+    """All records of a kind, without their bytes, in the order of their keys.
+
+    They are read a page at a time: what is written or removed meanwhile may be among them or not.
+    """
+    after = ""
+    while page := records.scan(kind, prefix=prefix, after=after):
+        yield from page
+        after = page[-1].key
 
 
 def encode(document: Document) -> bytes:

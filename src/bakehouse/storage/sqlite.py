@@ -5,7 +5,7 @@ a durable write is shared by all who wait for it. A write that fails is rolled b
 and takes nobody with it.
 """
 
-# ruff: noqa: D102 the protocol says what each method does
+# ruff: noqa: D102  # the protocol says what each method does
 
 from __future__ import annotations
 
@@ -207,7 +207,7 @@ class SqliteRecords:
             db.execute("BEGIN IMMEDIATE")
             refusals = [_apply_alone(db, submission.statements) for submission in group]
             db.execute("COMMIT")
-        except Exception as error:  # noqa: BLE001 the writer lives on; all who wait get the error
+        except Exception as error:  # noqa: BLE001  # the writer lives on; all who wait get the error
             if db.in_transaction:
                 db.execute("ROLLBACK")
             refusals = [StorageFailed(f"{self._path} could not be written: {error}.")] * len(group)

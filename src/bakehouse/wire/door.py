@@ -11,7 +11,7 @@ import logging
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 from uuid import uuid4
 
 from botocore.model import OperationModel, ServiceModel
@@ -27,6 +27,10 @@ from bakehouse.wire.types import Answer, AwsError, Body, Call, Params, Request, 
 from bakehouse.wire.validation import Check, Checks, violations_text
 
 log = logging.getLogger(__name__)
+
+PARAMETER_BYTES = 8 * 1024 * 1024
+"""The largest body of the protocols whose bodies are parameters: JSON, query and XML."""
+_FORM_FIELDS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +155,13 @@ class Door:
     async def _run(
         self, request: Request, signature: Signature | None, meant: _Meant, request_id: str
     ) -> Response:
+        if self._house.verifier is not None:
+            self._house.verifier.admit(signature)
         streams = meant.operation in self._streaming
-        body = b"" if streams else await self._read(request)
+        body = b"" if streams else await self._read(request, meant.family)
         self._verify(request, signature, meant, None if streams else body)
+        if not _is_text(request.path):
+            raise AwsError("InvalidURI", "Couldn't parse the specified URI.", 400)
         if meant.family == "query":
             meant = _with_form(meant, body)
         operation = self._known(meant)
@@ -179,9 +187,12 @@ class Door:
         offered = self.service.operations.keys() & set(self._model.operation_names)
         return frozenset(n for n in offered if models.streams_in(self._model.operation_model(n)))
 
-    async def _read(self, request: Request) -> bytes:
+    async def _read(self, request: Request, family: Family) -> bytes:
+        limit = self._house.request_bytes
+        if family != "rest-json":  # only there is a body more than the parameters: code, images
+            limit = min(limit, PARAMETER_BYTES)
         try:
-            return await request.body.read(self._house.request_bytes)
+            return await request.body.read(limit)
         except LimitExceeded as error:
             raise AwsError("RequestEntityTooLargeException", str(error), 413) from error
 
@@ -266,9 +277,22 @@ class Door:
         )
 
 
+def _is_text(path: str) -> bool:
+    """Whether a path is UTF-8 once decoded; two that are not would become the same key."""
+    try:
+        unquote(path, errors="strict")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def _with_form(meant: _Meant, body: bytes) -> _Meant:
     """Add the form in the body, which names the operation, to what the query says."""
-    form = {**meant.form, **dict(parse_qsl(body.decode("utf-8", "replace"), True))}
+    try:
+        fields = parse_qsl(body.decode("utf-8", "replace"), True, max_num_fields=_FORM_FIELDS)
+    except ValueError as error:
+        raise parsing.Malformed(f"The form has more than {_FORM_FIELDS} fields.") from error
+    form = {**meant.form, **dict(fields)}
     return _Meant(meant.family, meant.version, form.get("Action"), {}, form)
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
-from xml.sax.saxutils import escape
 
 import orjson
 from botocore.model import OperationModel
 
 from bakehouse.wire.models import Family, error_shape
+from bakehouse.wire.serializing import xml_text
 from bakehouse.wire.types import AwsError, Response
 
 
@@ -65,7 +65,7 @@ def _query_error(error: AwsError, request_id: str, operation: OperationModel | N
     blame = "Sender" if error.status < 500 else "Receiver"
     body = (
         f'<ErrorResponse xmlns="{namespace}"><Error><Type>{blame}</Type>'
-        f"<Code>{escape(error.code)}</Code><Message>{escape(error.message)}</Message></Error>"
+        f"<Code>{xml_text(error.code)}</Code><Message>{xml_text(error.message)}</Message></Error>"
         f"<RequestId>{request_id}</RequestId></ErrorResponse>"
     )
     headers = {"content-type": "text/xml", "x-amzn-requestid": request_id}
@@ -76,10 +76,10 @@ def _rest_xml_error(error: AwsError, request_id: str, head: bool) -> Response:
     headers = {"content-type": "application/xml", "x-amz-request-id": request_id}
     if head or error.status == 304:
         return Response(error.status, headers)
-    more = "".join(f"<{k}>{escape(str(v))}</{k}>" for k, v in error.fields.items())
+    more = "".join(f"<{k}>{xml_text(str(v))}</{k}>" for k, v in error.fields.items())
     body = (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
-        f"<Error><Code>{escape(error.code)}</Code><Message>{escape(error.message)}</Message>{more}"
+        f"<Error><Code>{xml_text(error.code)}</Code><Message>{xml_text(error.message)}</Message>{more}"
         f"<RequestId>{request_id}</RequestId></Error>"
     )
     return Response(error.status, headers, body.encode())

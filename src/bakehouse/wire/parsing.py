@@ -20,6 +20,7 @@ from xml.etree import ElementTree
 import orjson
 from botocore.model import OperationModel, Shape
 
+from bakehouse.faults import shorten
 from bakehouse.wire.models import Family, payload_member, timestamp_format, wire_name
 from bakehouse.wire.types import Params, Request
 
@@ -45,9 +46,12 @@ def read_timestamp(value: Any, form: str, path: str) -> datetime:
         if form == "rfc822" and "," in value:
             return parsedate_to_datetime(value).astimezone(UTC)
         moment = datetime.fromisoformat(value)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (TypeError, ValueError, OverflowError, OSError) as error:
-        raise Malformed(f"{path} is {value!r}, which is no timestamp.") from error
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        raise Malformed(f"{path} is {shorten(repr(value))}, which is no timestamp.") from error
+
+
+_NUMBER = re.compile(r"[-+0-9.eE]+")
 
 
 def _is_number(text: str) -> bool:
@@ -65,15 +69,17 @@ def _read_base64(value: Any, path: str) -> bytes:
 
 
 def _read_number(kind: type, value: str, path: str) -> Any:
+    if _NUMBER.fullmatch(value) is None:  # Python reads more: 1_000, digits of other scripts
+        raise Malformed(f"{path} is {shorten(repr(value))}, which is no number.")
     try:
         return kind(value)
     except ValueError as error:
-        raise Malformed(f"{path} is {value!r}, which is no number.") from error
+        raise Malformed(f"{path} is {shorten(repr(value))}, which is no number.") from error
 
 
 def _read_truth(value: str, path: str) -> bool:
     if value.lower() not in ("true", "false"):
-        raise Malformed(f"{path} is {value!r}; expected true or false.")
+        raise Malformed(f"{path} is {shorten(repr(value))}; expected true or false.")
     return value.lower() == "true"
 
 
@@ -86,7 +92,7 @@ def text_reader(shape: Shape, timestamps: str) -> Reader:
     if kind == "blob":
         return _read_base64
     if kind in ("integer", "long"):
-        return lambda value, path: _read_number(int, value, path)
+        return lambda value, path: _in_range(kind, _read_number(int, value, path), path)
     if kind in ("float", "double"):
         return lambda value, path: _read_number(float, value, path)
     if kind == "boolean":
@@ -96,6 +102,8 @@ def text_reader(shape: Shape, timestamps: str) -> Reader:
 
 # JSON
 
+_WHOLE = {"integer": 31, "long": 63}
+"""Bits of a whole number, beside its sign."""
 _TOKENS = {bool: "BOOLEAN_VALUE", int: "NUMBER_VALUE", float: "NUMBER_VALUE", str: "STRING_VALUE"}
 _JSON_TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     "string": ((str,), "String"),
@@ -176,9 +184,16 @@ def _json_scalar(kind: str) -> Reader:
         if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
             token = _TOKENS.get(type(value), "START_OBJECT")
             raise Malformed(f"{token} can not be converted to a {named} at {path.lstrip('.')}.")
-        return value
+        return _in_range(kind, value, path)
 
     return read
+
+
+def _in_range(kind: str, value: Any, path: str) -> Any:
+    bits = _WHOLE.get(kind)
+    if bits is not None and not -(1 << bits) <= value < 1 << bits:
+        raise Malformed(f"{shorten(str(value))} is out of range at {path.lstrip('.')}.")
+    return value
 
 
 def load_json(body: bytes) -> Any:
@@ -248,15 +263,19 @@ def _query_map(shape: Shape) -> Callable[[Mapping[str, str], str], Any]:
 
 # XML
 
-_DECLARATION = re.compile(rb"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
+_DECLARATION = re.compile(r"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
 
 
 def load_xml(body: bytes) -> ElementTree.Element:
-    """The root element, without namespaces. A document type is refused: entities can grow."""
-    if _DECLARATION.search(body):
-        raise Malformed("The body declares a document type, which is not allowed.")
+    """The root element, without namespaces. A document type is refused: entities can grow.
+
+    The text is UTF-8 whatever it declares: in UTF-16, which zeros betray, one could hide.
+    """
     try:
-        root = ElementTree.fromstring(body)  # noqa: S314  # no DTD gets here, so nothing expands
+        text = body.decode()
+        if "\0" in text or _DECLARATION.search(text):
+            raise Malformed("The body declares a document type, which is not allowed.")
+        root = ElementTree.fromstring(text)  # noqa: S314  # no DTD gets here, so nothing expands
     except (ElementTree.ParseError, ValueError) as error:
         raise Malformed(f"The body is not valid XML: {error}.") from error
     for element in root.iter():

@@ -6,6 +6,7 @@ An answer that names a member which its shape does not have is a mistake of ours
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -111,13 +112,15 @@ def xml_writer(shape: Shape) -> Callable[[str, Any], str]:
             return _xml_map(shape)
         case _:
             write = text_writer(shape, "iso8601")
-            return lambda tag, value: f"<{tag}>{_escaped(write(value))}</{tag}>"
+            return lambda tag, value: f"<{tag}>{xml_text(write(value))}</{tag}>"
 
 
-def _escaped(text: str) -> str:
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def xml_text(text: str) -> str:
     """Text for XML 1.0; what it cannot hold (most control characters) becomes U+FFFD."""
-    clean = "".join(c if c >= " " or c in "\t\n" else "\r" if c == "\r" else "\ufffd" for c in text)
-    return escape(clean, {"\r": "&#13;"})
+    return escape(_NOT_XML.sub("\ufffd", text), {"\r": "&#13;"})
 
 
 def _xml_structure(shape: Shape) -> Callable[[str, Any], str]:

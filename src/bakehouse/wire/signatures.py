@@ -12,7 +12,7 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote_to_bytes
 
 from bakehouse.wire.types import AwsError, Request
 
@@ -63,6 +63,18 @@ class Verifier:
     def __init__(self, secrets: Mapping[str, str]) -> None:
         self._secrets = secrets
 
+    def admit(self, signature: Signature | None) -> Signature:
+        """Refuse who cannot have signed, before a byte of the body is read.
+
+        Raises:
+            AwsError: "missing" or "key", as in :meth:`verify`.
+        """
+        if signature is None:
+            raise AwsError("missing", "Missing Authentication Token", 403)
+        if signature.access_key_id not in self._secrets:
+            raise AwsError("key", "The security token included in the request is invalid.", 403)
+        return signature
+
     def verify(
         self,
         request: Request,
@@ -82,14 +94,11 @@ class Verifier:
             now: the time of the check.
 
         Raises:
-            AwsError: with one of the four codes of :data:`CODES` ("missing", "key", "mismatch",
-                "skew"); the door spells it as its protocol family does.
+            AwsError: with one of the codes of :data:`CODES` ("missing", "key", "mismatch",
+                "unsigned", "skew"); the door spells it as its protocol family does.
         """
-        if signature is None:
-            raise AwsError("missing", "Missing Authentication Token", 403)
-        secret = self._secrets.get(signature.access_key_id)
-        if secret is None:
-            raise AwsError("key", "The security token included in the request is invalid.", 403)
+        signature = self.admit(signature)
+        secret = self._secrets[signature.access_key_id]
         stamp = request.headers.get("x-amz-date", "")
         _check_time(stamp, signature, now)
         key = _signing_key(secret, signature.date, signature.region, signature.service)
@@ -97,10 +106,11 @@ class Verifier:
         digest = hashlib.sha256(canonical.encode()).hexdigest()
         to_sign = f"{ALGORITHM}\n{stamp}\n{signature.scope}\n{digest}"
         expected = hmac.new(key, to_sign.encode(), hashlib.sha256).hexdigest()
-        if "host" not in signature.signed_headers or not hmac.compare_digest(
-            expected.encode(), signature.value.encode()
-        ):
+        if not hmac.compare_digest(expected.encode(), signature.value.encode()):
             raise AwsError("mismatch", MISMATCH, 403)
+        if unsigned := _unsigned(request.headers, signature):
+            text = f"{UNSIGNED_HEADERS}: {', '.join(unsigned)}"
+            raise AwsError("unsigned", text, 403, {"HeadersNotSigned": ", ".join(unsigned)})
         return signature
 
 
@@ -109,6 +119,13 @@ MISMATCH = (
     "Check your AWS Secret Access Key and signing method. "
     "Consult the service documentation for details."
 )
+UNSIGNED_HEADERS = "There were headers present in the request which were not signed"
+
+
+def _unsigned(headers: Mapping[str, str], signature: Signature) -> list[str]:
+    """The headers which say what a request means and that anybody could have added to it."""
+    meant = {"host"} | {name for name in headers if name.startswith("x-amz-")}
+    return sorted(meant.difference(signature.signed_headers))
 
 
 def _check_time(stamp: str, signature: Signature, now: datetime) -> None:
@@ -149,11 +166,13 @@ def _canonical_query(query: str) -> str:
     if not query:
         return ""
     pairs = (part.partition("=")[::2] for part in query.split("&") if part)
-    encoded = (
-        (quote(unquote(name), safe=_UNRESERVED), quote(unquote(value), safe=_UNRESERVED))
-        for name, value in pairs
-    )
+    encoded = ((_encoded_once(name), _encoded_once(value)) for name, value in pairs)
     return "&".join(f"{name}={value}" for name, value in sorted(encoded))
+
+
+def _encoded_once(text: str) -> str:
+    """A name or value of a query in its canonical form; a plus sign is a space there."""
+    return quote(unquote_to_bytes(text.replace("+", "%20")), safe=_UNRESERVED)
 
 
 CODES: Mapping[str, Mapping[str, tuple[str, int]]] = {
@@ -175,6 +194,12 @@ CODES: Mapping[str, Mapping[str, tuple[str, int]]] = {
         "query": ("SignatureDoesNotMatch", 403),
         "rest-xml": ("SignatureDoesNotMatch", 403),
     },
+    "unsigned": {
+        "json": ("InvalidSignatureException", 400),
+        "rest-json": ("InvalidSignatureException", 403),
+        "query": ("SignatureDoesNotMatch", 403),
+        "rest-xml": ("AccessDenied", 403),
+    },
     "skew": {
         "json": ("InvalidSignatureException", 400),
         "rest-json": ("InvalidSignatureException", 403),
@@ -185,6 +210,7 @@ CODES: Mapping[str, Mapping[str, tuple[str, int]]] = {
 """How each protocol family names a failed check: reason → family → (code, HTTP status)."""
 
 _XML_TEXTS = {
+    "unsigned": UNSIGNED_HEADERS,
     "missing": "Access Denied",
     "key": "The AWS Access Key Id you provided does not exist in our records.",
     "mismatch": (
@@ -201,4 +227,4 @@ def spelled(error: AwsError, family: str) -> AwsError:
         return error
     code, status = CODES[error.code][family]
     text = _XML_TEXTS[error.code] if family == "rest-xml" else error.message
-    return AwsError(code, text, status)
+    return AwsError(code, text, status, error.fields if family == "rest-xml" else None)

@@ -11,9 +11,13 @@ import re
 import warnings
 from collections.abc import Callable
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from botocore.model import Shape
+
+MOST = 100
+"""After so many violations no further elements of lists and maps are looked at."""
 
 Check = Callable[[Any, str, list[str]], None]
 """Takes a value, the path to it and the list to which it adds a sentence for each violation."""
@@ -76,6 +80,8 @@ class Checks:
         def check(value: Any, path: str, found: list[str]) -> None:
             size(value, path, found)
             for i, element in enumerate(value, start=1):
+                if len(found) >= MOST:
+                    return
                 item(element, f"{path}.{i}.member", found)
 
         return check
@@ -86,6 +92,8 @@ class Checks:
         def check(value: Any, path: str, found: list[str]) -> None:
             size(value, path, found)
             for key, element in value.items():
+                if len(found) >= MOST:
+                    return
                 key_check(key, path, found)
                 item(element, f"{path}.{key}.member", found)
 
@@ -110,8 +118,17 @@ def _shown(value: Any) -> str:
         return f"{len(value)} bytes"
     if isinstance(value, datetime):
         return value.isoformat()
-    text = str(value)
+    text = str(_beginning(value))
     return text if len(text) <= 1000 else f"{text[:1000]}..."
+
+
+def _beginning(value: Any) -> Any:
+    """Enough of a value to show it: the whole of a huge one would cost as much again."""
+    if isinstance(value, str | list):
+        return value[:1001]
+    if isinstance(value, dict):
+        return dict(islice(value.items(), 1001))
+    return value
 
 
 def _nothing(value: Any, path: str, found: list[str]) -> None:

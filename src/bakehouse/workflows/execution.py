@@ -134,7 +134,7 @@ class RunningExecution:
     def _advance(self, happened: Happened) -> Step:
         try:
             return advance(self._machine, self._position, happened, self._moment())
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with us, it ends and says so
+        except Exception as error:  # noqa: BLE001  # whatever is wrong with us, it ends and says so
             _log.exception("%s met an error of ours.", self.execution.arn)
             crash = Crashed(f"bakehouse failed: {type(error).__name__}: {error}")
             return advance(self._machine, self._position, crash, self._moment())
@@ -174,7 +174,7 @@ class RunningExecution:
             try:
                 async with asyncio.timeout(effect.timeout_s) as limit:
                     return await run_task(self._world.call, effect)
-            except Exception as error:  # noqa: BLE001 - a broken callee is a failed task
+            except Exception as error:  # noqa: BLE001  # a broken callee is a failed task
                 if limit.expired():
                     return TaskTimedOut()
                 _log.exception("A task of %s met an error of ours.", self.execution.arn)

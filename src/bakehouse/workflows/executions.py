@@ -37,6 +37,7 @@ from bakehouse.storage.records import (
     Record,
     Write,
     commit_async,
+    every,
 )
 from bakehouse.workflows.execution import RunningExecution, World, context_of, writes_of
 from bakehouse.workflows.machines import Machines
@@ -78,11 +79,8 @@ class Executions:
     def resume(self) -> None:
         """Go on with every execution that was under way."""
         self._is_stopping = False
-        after = ""
-        while page := self._records.scan(OPEN, after=after, limit=_PAGE):
-            for record in page:
-                self._resume(record)
-            after = page[-1].key
+        for record in every(self._records, OPEN):
+            self._resume(record)
 
     async def suspend(self) -> None:
         """Leave every execution where it stands."""
@@ -141,7 +139,9 @@ class Executions:
         if (known := self._known(execution)) is not None:
             return known
         if len(self._running) >= _MOST_OPEN:
-            raise LimitExceeded("The number of open executions", _MOST_OPEN, _MOST_OPEN, "")
+            raise LimitExceeded(
+                "The number of open executions", _MOST_OPEN + 1, _MOST_OPEN, "executions"
+            )
         return await self._begin(execution, data)
 
     def _new_execution(self, machine: StoredMachine, name: str, text: str) -> Execution:
@@ -181,7 +181,7 @@ class Executions:
             )
         except KeyTaken:
             known = self._known(execution)
-            assert known is not None  # noqa: S101 - the name was taken a moment ago
+            assert known is not None  # noqa: S101  # the name was taken a moment ago
             return known
         if not isinstance(step.effect, Finished) and not self._is_stopping:
             running = RunningExecution(self._world, begun, machine, step.position, step.effect)

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Iterator
 from dataclasses import replace
 
 from bakehouse.clock import Clock, now
 from bakehouse.faults import NotFound
-from bakehouse.storage.records import Delete, Put, Records, commit_async
+from bakehouse.storage.records import Delete, Put, Records, commit_async, every
 from bakehouse.workflows.execution import World
 from bakehouse.workflows.executions import Executions
 from bakehouse.workflows.machines import Machines
 from bakehouse.workflows.names import Arns
-from bakehouse.workflows.records import DEFINITION, MACHINE, StoredMachine, to_document
+from bakehouse.workflows.records import (
+    DEFINITION,
+    MACHINE,
+    StoredMachine,
+    machine_from_document,
+    to_document,
+)
 from bakehouse.workflows.tasks import Caller
-
-_PAGE = 200
 
 
 class Workflows:
@@ -92,15 +97,13 @@ class Workflows:
     async def _purge(self, name: str) -> None:
         """Remove what belongs to a machine, the machine itself last."""
         await self.executions.remove(name)
-        definitions = self._records.scan(DEFINITION, prefix=f"{name}:", limit=_PAGE)
+        definitions = every(self._records, DEFINITION, prefix=f"{name}:")
         await commit_async(
             self._records,
             *(Delete(DEFINITION, record.key) for record in definitions),
             Delete(MACHINE, name),
         )
 
-    def _every_machine(self) -> list[StoredMachine]:
-        machines: list[StoredMachine] = []
-        while page := self.machines.listing(after=machines[-1].name if machines else ""):
-            machines += page
-        return machines
+    def _every_machine(self) -> Iterator[StoredMachine]:
+        records = every(self._records, MACHINE)
+        return (machine_from_document(record.value) for record in records)

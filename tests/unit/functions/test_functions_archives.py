@@ -133,3 +133,11 @@ def test_a_damaged_archive_leaves_nothing(tmp_path: Path) -> None:
         unpacked(tmp_path, broken)
     assert caught.value.message == UNREADABLE
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["a/" * 1900 + "x", "a/" * 1900])
+def test_folders_nested_without_end_are_refused(name: str) -> None:
+    """An archive deeper than any package is unacceptable, in AWS's words."""
+    with pytest.raises(InvalidInput) as caught:
+        check_archive(zipped((name, b"", 0)))
+    assert caught.value.message == UNREADABLE

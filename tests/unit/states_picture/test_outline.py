@@ -162,8 +162,11 @@ def test_each_type_has_its_note(state: dict[str, Any], note: str) -> None:
         ({"StartAt": "B", "States": {"A": {"Type": "Pass", "End": True}}}, "StartAt"),
         ({"StartAt": "A", "States": {"A": {"Type": "Loop"}}}, "States.A.Type"),
         ({"StartAt": "A", "States": {"A": 1}}, "States.A.Type"),
-        ({"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "B"}}}, "States.A"),
-        ({"StartAt": "A", "States": {"A": {"Type": "Choice", "Choices": [{}]}}}, "States.A"),
+        ({"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "B"}}}, "States.A.Next"),
+        (
+            {"StartAt": "A", "States": {"A": {"Type": "Choice", "Choices": [{}]}}},
+            "States.A.Choices",
+        ),
     ],
 )
 def test_what_has_no_graph_is_refused(definition: object, path: str) -> None:

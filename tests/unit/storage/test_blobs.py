@@ -69,7 +69,7 @@ def test_a_failing_source_leaves_nothing(blobs: Blobs) -> None:
         raise RuntimeError("the source failed")
 
     with pytest.raises(RuntimeError, match="the source failed"):
-        blobs.put(chunks())  # type: ignore[arg-type] # a generator, seen as an object
+        blobs.put(chunks())  # type: ignore[arg-type]  # a generator, seen as an object
     assert blobs.ids() == []
 
 
@@ -120,7 +120,7 @@ def test_a_disk_that_refuses_is_a_storage_fault(tmp_path: Path) -> None:
     blobs = FileBlobs(tmp_path)
     draft = blobs.draft()
     full = os.open("/dev/full", os.O_WRONLY)
-    os.dup2(full, draft._file.fileno())  # type: ignore[attr-defined] # the file behind the draft
+    os.dup2(full, draft._file.fileno())  # type: ignore[attr-defined]  # the file behind the draft
     os.close(full)
     with pytest.raises(StorageFailed, match=os.strerror(errno.ENOSPC)):
         draft.write(b"x")

@@ -335,10 +335,15 @@ def test_a_bucket_is_not_removed_under_a_writer(place: Place) -> None:
 def test_the_event_loop_writes_and_deletes(place: Place) -> None:
     """The asynchronous forms do what the blocking ones do."""
 
+    async def put(key: str, content: bytes) -> None:
+        with place.store.upload("bucket", key) as upload:
+            upload.write(content)
+            await upload.commit_async()
+
     async def run() -> None:
         await asyncio.gather(
-            *(place.store.put_async("bucket", f"small/{n}", SMALL) for n in range(20)),
-            *(place.store.put_async("bucket", f"large/{n}", LARGE) for n in range(3)),
+            *(put(f"small/{n}", SMALL) for n in range(20)),
+            *(put(f"large/{n}", LARGE) for n in range(3)),
         )
         for key in ("small/0", "large/0", "never"):
             await place.store.delete_async("bucket", key)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import random
 import tarfile
 from dataclasses import replace
@@ -13,13 +12,9 @@ import pytest
 from PIL import Image, ImageDraw
 
 from bakehouse.algorithms import algorithm_for
-from bakehouse.storage.blobs import MemoryBlobs
-from bakehouse.storage.logs import LogStore
-from bakehouse.storage.memory import MemoryRecords
-from bakehouse.storage.metrics import MetricStore
 from bakehouse.storage.objects import ObjectStore
-from bakehouse.training import Channel, Order, TrainingJobs
-from support.training_parts import ORDER, Parts, run_job
+from bakehouse.training import Channel, Order
+from support.training_parts import ORDER, Parts, empty_house, run_job
 
 IMAGE = "811284229777.dkr.ecr.us-east-1.amazonaws.com/image-classification:1"
 CHANNELS = tuple(
@@ -50,8 +45,6 @@ def picture(label: int, chance: random.Random) -> bytes:
 def fill(objects: ObjectStore) -> None:
     """Discs and bars in ``train/`` and ``test/`` with their lists."""
     chance = random.Random(0)
-    for bucket in ("data", "results"):
-        objects.create_bucket(bucket)
     for part, number in (("train", 64), ("test", 32)):
         rows = []
         for index in range(number):
@@ -68,26 +61,9 @@ def asking(**hyperparameters: str) -> Order:
 
 def real_house(folder: Path) -> Parts:
     """Training jobs with the algorithms that there are, and pictures in S3."""
-    records = MemoryRecords()
-    objects, logs, metrics = (
-        ObjectStore(records, MemoryBlobs()),
-        LogStore(records),
-        MetricStore(records),
-    )
-    fill(objects)
-    jobs = TrainingJobs(
-        records,
-        objects,
-        logs,
-        metrics,
-        folder / "jobs",
-        algorithm_for=algorithm_for,
-        account_id="123456789012",
-        region="us-east-1",
-        max_running=1,
-        environment={"PATH": os.environ["PATH"]},
-    )
-    return Parts(jobs, objects, logs, metrics, folder / "jobs")
+    house = empty_house(folder, algorithm_for, max_running=1)
+    fill(house.objects)
+    return house
 
 
 @pytest.mark.slow

@@ -138,6 +138,25 @@ def test_the_host_must_be_signed() -> None:
     assert refused(Request("POST", "/", "", headers, request.body)) == "mismatch"
 
 
+@pytest.mark.parametrize("name", ["x-amz-target", "x-amz-copy-source", "x-amz-meta-a"])
+def test_a_header_that_was_added_on_the_way_is_refused(name: str) -> None:
+    """Every header that says what a request means must be among the signed ones."""
+    request = signed()
+    headers = {**request.headers, name: "added"}
+    assert refused(Request("POST", "/", "", headers, request.body)) == "unsigned"
+
+
+@pytest.mark.parametrize(
+    ("sent", "arrived"), [("prefix=a%2Bb", "prefix=a+b"), ("prefix=%FF", "prefix=%FE")]
+)
+def test_a_changed_query_is_refused(sent: str, arrived: str) -> None:
+    """A plus sign is a space in a query, and bytes that are no UTF-8 are told apart."""
+    request = signed("GET", f"http://127.0.0.1:4566/bucket?{sent}", b"", "s3")
+    digest = request.headers["x-amz-content-sha256"]
+    changed = Request("GET", "/bucket", arrived, request.headers, request.body)
+    assert refused(changed, digest=digest, encode_twice=False) == "mismatch"
+
+
 @pytest.mark.parametrize("reason", CODES)
 @pytest.mark.parametrize("family", ["json", "query", "rest-json", "rest-xml"])
 def test_every_failed_check_has_a_name_in_every_protocol(reason: str, family: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bakehouse.wire.models import service_model
-from bakehouse.wire.validation import Checks, violations_text
+from bakehouse.wire.validation import MOST, Checks, violations_text
 
 
 def violations(service: str, operation: str, params: dict[str, Any]) -> list[str]:
@@ -79,3 +79,11 @@ def test_a_parameter_that_the_model_does_not_know_is_named() -> None:
     """Calls from within are checked for misspelt parameters as well."""
     found = violations("lambda", "Invoke", {"FunctionName": "f", "Paylod": b""})
     assert found == ["Unknown parameter 'Paylod'"]
+
+
+def test_violations_are_not_collected_without_end() -> None:
+    """A list of a million bad items is refused for its first hundred."""
+    params = {"EndpointConfigName": "c", "ProductionVariants": [{}] * 1_000_000}
+    found = violations("sagemaker", "CreateEndpointConfig", params)
+    assert MOST <= len(found) < 2 * MOST
+    assert max(map(len, found)) < 2000

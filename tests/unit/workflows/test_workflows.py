@@ -346,6 +346,24 @@ def test_a_deleted_machine_takes_its_executions_with_it() -> None:
     asyncio.run(main())
 
 
+def test_a_deleted_machine_takes_every_definition_that_it_had_with_it() -> None:
+    """However often it was updated, nothing of it stays; the other machines' definitions do."""
+
+    async def main() -> None:
+        records = MemoryRecords()
+        async with opened(records) as workflows:
+            machine = await workflows.machines.create("m", definition(A={"Type": "Fail"}), ROLE, {})
+            other = await workflows.machines.create("n", definition(A={"Type": "Fail"}), ROLE, {})
+            for number in range(210):
+                text = definition(A={"Type": "Fail", "Error": str(number)})
+                await workflows.machines.update("m", text, None, {})
+            await workflows.delete_machine(machine.arn)
+            kept = [record.key for record in records.scan("states/definition")]
+            assert kept == [other.definition_key]
+
+    asyncio.run(main())
+
+
 def test_an_update_is_for_executions_that_start_later() -> None:
     """The one that runs keeps the definition that it was started with."""
 

@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         # Heavy: PyTorch takes two seconds, which a wrong command line should not cost.
-        from bakehouse.algorithms.image_classification.job import (  # noqa: PLC0415
+        from bakehouse.algorithms.image_classification.job import (  # noqa: PLC0415  # as above
             options_from,
             train,
         )
@@ -53,7 +53,7 @@ def main(arguments: list[str]) -> int:
         )
         console.error(reason)
         return _failed(root, reason, ALGORITHM)
-    except Exception as error:  # noqa: BLE001  (the last resort of a process: all is reported)
+    except Exception as error:  # noqa: BLE001  # the last resort of a process: all is reported
         for line in traceback.format_exc().splitlines():
             console.error(line)
         return _failed(root, f"{type(error).__name__}: {error}", ALGORITHM)

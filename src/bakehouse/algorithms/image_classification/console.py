@@ -23,6 +23,10 @@ class Console:
         """Write a line of level INFO."""
         self._write("INFO", message)
 
+    def warning(self, message: str) -> None:
+        """Write a line of level WARNING."""
+        self._write("WARNING", message)
+
     def error(self, message: str) -> None:
         """Write a line of level ERROR."""
         self._write("ERROR", message)

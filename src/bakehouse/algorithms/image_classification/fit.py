@@ -246,6 +246,7 @@ def _network(plan: Plan, task: Task, pixels: Tensor | None) -> nn.Module:
         mean, deviation = _statistics(pixels, task.shape[0])
         widths = plan.widths if isinstance(plan, Recipe) else WIDTHS
         network = small_network(task.shape, task.num_classes, widths, mean, deviation)
+    # PyTorch's own types do not know that ``to`` takes a memory format.
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 

@@ -89,6 +89,9 @@ def _listed(values: tuple[int, ...]) -> str:
     return ", ".join(map(str, values))
 
 
+MOST_CLASSES = 10_000
+"""More than any public data set of pictures has; a slip of the hand stops here."""
+
 _COUNT = _integer(1)
 _POSITIVE = "a positive integer"
 _FRACTION = "a number from 0.0 to 1.0"
@@ -96,7 +99,11 @@ _SWITCH = _choice(0, 1)
 
 TABLE: tuple[Hyperparameter, ...] = (
     Hyperparameter(
-        "num_classes", _integer(2), "an integer of at least 2", required=True, shapes_training=False
+        "num_classes",
+        _integer(2, MOST_CLASSES),
+        f"an integer from 2 to {MOST_CLASSES}",
+        required=True,
+        shapes_training=False,
     ),
     Hyperparameter("num_training_samples", _COUNT, _POSITIVE, required=True, shapes_training=False),
     Hyperparameter(

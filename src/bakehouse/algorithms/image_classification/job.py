@@ -85,13 +85,15 @@ def train(root: Path, options: Options, console: Console) -> Outcome:
     Raises:
         CustomerError: the parameters or the data cannot be trained on.
     """
-    configuration = _configuration(root, console)
+    given = _read_given(root, console)
+    configuration = read_hyperparameters(given)
     plan = plan_for(configuration, strict_defaults=options.strict_defaults)
+    console.info(f"Final configuration: {_final(plan, given)}")
     check_channels(read_document(root / "input/config/inputdataconfig.json"))
     _check_hosts(read_document(root / "input/config/resourceconfig.json"))
     torch.set_num_threads(options.threads)
     learn, validate = _channels(root / "input/data", configuration, plan, console)
-    _check_sizes(configuration, plan, learn)
+    _check_sizes(configuration, plan, learn, console)
     _print_parameters(configuration, plan, options, console)
     task = Task(
         configuration["image_shape"],
@@ -112,14 +114,37 @@ def train(root: Path, options: Options, console: Console) -> Outcome:
     return outcome
 
 
-def _configuration(root: Path, console: Console) -> Configuration:
+def _read_given(root: Path, console: Console) -> dict[str, Any]:
+    """What the user names, told in the log beside AWS's defaults."""
     path = root / "input/config/hyperparameters.json"
-    defaults = {row.name: _plain(row.default) for row in TABLE if row.default is not None}
-    console.info(f"Reading default configuration from {TABLE_FILE}: {defaults}")
+    console.info(f"Reading default configuration from {TABLE_FILE}: {_defaults()}")
     given = read_document(path)
     console.info(f"Merging with provided configuration from {path}: {given}")
-    console.info(f"Final configuration: {defaults | given}")
-    return read_hyperparameters(given)
+    return given
+
+
+def _defaults() -> dict[str, Any]:
+    return {row.name: _plain(row.default) for row in TABLE if row.default is not None}
+
+
+def _final(plan: Plan, given: dict[str, Any]) -> dict[str, Any]:
+    """What the training really uses: AWS's defaults only where they count."""
+    defaults = _defaults()
+    if isinstance(plan, AwsTable):
+        if plan.num_layers is None:
+            del defaults["num_layers"]
+        return defaults | given
+    shaping = {row.name for row in TABLE if row.shapes_training}
+    ours = {
+        "recipe": plan.name,
+        "epochs": plan.epochs,
+        "mini_batch_size": plan.batch_size,
+        "optimizer": "nag",
+        "learning_rate": plan.learning_rate,
+        "momentum": plan.momentum,
+        "weight_decay": plan.weight_decay,
+    }
+    return {k: v for k, v in defaults.items() if k not in shaping} | ours | given
 
 
 def _plain(value: Any) -> Any:
@@ -150,8 +175,22 @@ def _channels(
     return read[0], read[1]
 
 
-def _check_sizes(configuration: Configuration, plan: Plan, train: LabelledImages) -> None:
-    samples = min(configuration["num_training_samples"], len(train.labels))
+def _check_sizes(
+    configuration: Configuration, plan: Plan, train: LabelledImages, console: Console
+) -> None:
+    declared, found = configuration["num_training_samples"], len(train.labels)
+    if declared != found:
+        console.warning(
+            f"num_training_samples is {declared}, but the train channel has {found} images;"
+            f" an epoch is {declared} images, as it would be on AWS."
+        )
+    seen = set(train.labels.tolist())
+    if missing := configuration["num_classes"] - len(seen):
+        console.warning(
+            f"num_classes is {configuration['num_classes']}, but {missing} of these classes have"
+            " no image in the train channel."
+        )
+    samples = min(declared, found)
     if samples < plan.batch_size and not _is_ours(plan):
         raise CustomerError(
             "The number of input images must be bigger or equal to the mini_batch_size."

@@ -77,7 +77,7 @@ def load(folder: Path, image_pixels: int) -> ImageClassifier:
         InvalidInput: the artifact is incomplete, damaged or not one of ours.
     """
     # Heavy: 25 MB and a tenth of a second that a server without a model must not pay.
-    import onnxruntime as ort  # noqa: PLC0415
+    import onnxruntime as ort  # noqa: PLC0415  # as above
 
     metadata, graph = read_artifact(folder)
     options = ort.SessionOptions()

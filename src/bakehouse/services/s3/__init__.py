@@ -59,6 +59,15 @@ _MULTIPART: dict[str, _RunParts] = {
     "UploadPartCopy": multipart.upload_part_copy,
 }
 
+_ROOTS = {
+    "ListBuckets": "ListAllMyBucketsResult",
+    "ListObjects": "ListBucketResult",
+    "ListObjectsV2": "ListBucketResult",
+    "DeleteObjects": "DeleteResult",
+    "CreateMultipartUpload": "InitiateMultipartUploadResult",
+}
+"""The outermost element of an answer, where it is not the operation's name with ``Result``."""
+
 
 def service(objects: ObjectStore) -> Service:
     """The S3 service over these objects."""
@@ -70,6 +79,7 @@ def service(objects: ObjectStore) -> Service:
         signing_name="s3",
         operations={name: _guarded(run) for name, run in (operations | of_parts).items()},
         aws_error=aws_error,
+        xml_roots=_ROOTS,
     )
 
 

@@ -1,0 +1,43 @@
+"""Wire values that are none: refused as malformed, never an error of ours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bakehouse.wire.models import service_model
+from bakehouse.wire.parsing import JsonReaders, Malformed, load_xml, read_timestamp, rest_reader
+
+DOCTYPE = '<!DOCTYPE a [<!ENTITY b "bb">]><a>&b;</a>'
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"])
+def test_a_moment_out_of_the_calendar_is_no_timestamp(text: str) -> None:
+    """A time that only its offset takes out of the years 1 to 9999 is refused."""
+    with pytest.raises(Malformed):
+        read_timestamp(text, "iso8601", "At")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-32"])
+def test_a_document_type_is_refused_in_any_encoding(encoding: str) -> None:
+    """Entities cannot hide behind an encoding in which nobody looks for them."""
+    with pytest.raises(Malformed):
+        load_xml(DOCTYPE.encode(encoding))
+
+
+@pytest.mark.parametrize("value", [2**31, -(2**31) - 1, 2**63])
+def test_an_integer_of_more_than_32_bits_is_refused(value: int) -> None:
+    """A number that the service's own type cannot hold gets no further."""
+    shape = service_model("sagemaker").operation_model("ListTrainingJobs").input_shape
+    with pytest.raises(Malformed, match="out of range"):
+        JsonReaders().reader(shape)({"MaxResults": value}, "")
+
+
+@pytest.mark.parametrize("text", ["1_0", "\u0661", "abc", "", "2147483648"])
+def test_only_ascii_digits_are_a_number(text: str) -> None:
+    """What only Python reads as a number is refused in a query."""
+    read: Any = rest_reader(service_model("s3").operation_model("ListObjectsV2").input_shape)
+    assert read({}, {"max-keys": ["10"]}, {})["MaxKeys"] == 10
+    with pytest.raises(Malformed):
+        read({}, {"max-keys": [text]}, {})
