@@ -16,6 +16,7 @@ import contextlib
 import ipaddress
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from bakehouse import clock, keys, lock
@@ -42,12 +43,23 @@ from bakehouse.storage.blobs import FileBlobs
 from bakehouse.storage.logs import LogStore
 from bakehouse.storage.metrics import MetricStore
 from bakehouse.storage.objects import ObjectStore
+from bakehouse.storage.records import Records
 from bakehouse.storage.sqlite import SqliteRecords
 from bakehouse.training import TrainingJobs
 from bakehouse.wire.door import House
 from bakehouse.wire.signatures import Verifier
 from bakehouse.wire.types import Params
 from bakehouse.workflows import Workflows
+
+
+@dataclass(frozen=True, slots=True)
+class _Stores:
+    """Where everything is kept."""
+
+    records: Records
+    objects: ObjectStore
+    logs: LogStore
+    metrics: MetricStore
 
 
 class Bakehouse:
@@ -65,81 +77,34 @@ class Bakehouse:
 
     def __init__(self, settings: Settings, endpoint: str) -> None:
         _check(settings)
-        self._lock = lock.take(settings.data)
         self._settings, self._endpoint = settings, endpoint
-        folder, account, region = settings.data, settings.account_id, settings.region
-        self._keys = keys.load_or_make(folder)
-        self._records = records = SqliteRecords(folder / "records.sqlite")
-        objects = ObjectStore(
-            records, FileBlobs(folder / "blobs"), object_bytes=settings.object_bytes
-        )
-        log_store, metrics = LogStore(records), MetricStore(records)
-        training = TrainingJobs(
-            records,
-            objects,
-            log_store,
-            metrics,
-            folder / "jobs",
-            algorithm_for=algorithm_for,
-            account_id=account,
-            region=region,
-            max_running=settings.training_jobs,
-            environment=self._job_environment(),
-        )
-        hosting = Hosting(
-            records,
-            objects,
-            metrics,
-            log_store,
-            folder / "models",
-            load_model=self._load_model,
-            account_id=account,
-            region=region,
-            capture_window_s=settings.capture_window_s,
-            capture_idle_s=settings.capture_idle_s,
-            archive_bytes=settings.archive_bytes,
-        )
-        functions = Functions(
-            records,
-            folder / "functions",
-            append_log=log_store.append,
-            read_object=lambda b, k: objects.read(b, k, limit_bytes=UNZIPPED_BYTES),
-            environment=self.client_environment,
-            account_id=account,
-            region=region,
-            sandboxes=settings.sandboxes,
-            sandbox_idle_s=settings.sandbox_idle_s,
-            payload_bytes=settings.invocation_bytes,
-        )
-        workflows = Workflows(
-            records,
-            run_task=self._call,
-            account_id=account,
-            region=region,
-            max_running=settings.executions,
-        )
+        self._lock = lock.take(settings.data)
+        try:
+            self._keys = keys.load_or_make(settings.data)
+            self._stores = stores = _open_stores(settings)
+        except BaseException:
+            self._lock.release()
+            raise
+        training, hosting = self._training(), self._hosting()
+        functions, workflows = self._functions(), self._workflows()
         self._parts = (training, hosting, functions, workflows)
-        verifier = Verifier({self._keys.access_key_id: self._keys.secret_access_key})
-        house = House(
-            account, region, verifier if settings.auth else None, clock.now, settings.request_bytes
-        )
         services = (
-            s3.service(objects),
+            s3.service(stores.objects),
             sts.service(iam.DEFAULT_ROLE),
-            iam.service(records),
-            logs.service(log_store),
-            cloudwatch.service(metrics),
+            iam.service(stores.records),
+            logs.service(stores.logs),
+            cloudwatch.service(stores.metrics),
             sagemaker.service(training, hosting),
             sagemaker_runtime.service(hosting, settings),
             lambda_.service(functions),
             stepfunctions.service(workflows),
         )
-        self.server = Server(services, house)
+        self.server = Server(services, self._house())
         """The ASGI callable."""
 
     async def start(self) -> None:
         """Start what runs by itself: jobs, endpoints, sandboxes and executions go on."""
-        await iam.add_default_role(self._records, self._settings.account_id)
+        await iam.add_default_role(self._stores.records, self._settings.account_id)
         for part in self._parts:
             await part.start()
 
@@ -155,12 +120,76 @@ class Bakehouse:
 
     def close(self) -> None:
         """Let go of a data folder whose parts do not run."""
-        self._records.close()
+        self._stores.records.close()
         self._lock.release()
 
     def client_environment(self) -> Mapping[str, str]:
         """The variables that make any AWS client speak to this server."""
         return keys.client_environment(self._endpoint, self._keys, self._settings.region)
+
+    # The parts, each with what it needs of the others
+
+    def _training(self) -> TrainingJobs:
+        settings, stores = self._settings, self._stores
+        return TrainingJobs(
+            stores.records,
+            stores.objects,
+            stores.logs,
+            stores.metrics,
+            settings.data / "jobs",
+            algorithm_for=algorithm_for,
+            account_id=settings.account_id,
+            region=settings.region,
+            max_running=settings.training_jobs,
+            environment=self._job_environment(),
+        )
+
+    def _hosting(self) -> Hosting:
+        settings, stores = self._settings, self._stores
+        return Hosting(
+            stores.records,
+            stores.objects,
+            stores.metrics,
+            stores.logs,
+            settings.data / "models",
+            load_model=self._load_model,
+            account_id=settings.account_id,
+            region=settings.region,
+            capture_window_s=settings.capture_window_s,
+            capture_idle_s=settings.capture_idle_s,
+            archive_bytes=settings.archive_bytes,
+        )
+
+    def _functions(self) -> Functions:
+        settings, stores = self._settings, self._stores
+        return Functions(
+            stores.records,
+            settings.data / "functions",
+            append_log=stores.logs.append,
+            read_object=lambda b, k: stores.objects.read(b, k, limit_bytes=UNZIPPED_BYTES),
+            environment=self.client_environment,
+            account_id=settings.account_id,
+            region=settings.region,
+            sandboxes=settings.sandboxes,
+            sandbox_idle_s=settings.sandbox_idle_s,
+            payload_bytes=settings.invocation_bytes,
+        )
+
+    def _workflows(self) -> Workflows:
+        return Workflows(
+            self._stores.records,
+            run_task=self._call,
+            account_id=self._settings.account_id,
+            region=self._settings.region,
+            max_running=self._settings.executions,
+        )
+
+    def _house(self) -> House:
+        settings, pair = self._settings, self._keys
+        verifier = Verifier({pair.access_key_id: pair.secret_access_key}) if settings.auth else None
+        return House(
+            settings.account_id, settings.region, verifier, clock.now, settings.request_bytes
+        )
 
     async def _call(self, service: str, operation: str, params: Params) -> Params:
         return await self.server.call(service, operation, params)
@@ -175,6 +204,13 @@ class Bakehouse:
         if self._settings.strict_defaults:
             environment["BAKEHOUSE_STRICT_DEFAULTS"] = "1"
         return environment
+
+
+def _open_stores(settings: Settings) -> _Stores:
+    records = SqliteRecords(settings.data / "records.sqlite")
+    blobs = FileBlobs(settings.data / "blobs")
+    objects = ObjectStore(records, blobs, object_bytes=settings.object_bytes)
+    return _Stores(records, objects, LogStore(records), MetricStore(records))
 
 
 def _check(settings: Settings) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -62,6 +62,11 @@ class ReceivedBody:
             chunks.append(chunk)
         return b"".join(chunks)
 
+    async def client_left(self) -> None:
+        """Wait until the client has gone; what it still sends is thrown away."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
     async def drain(self, limit_bytes: int, limit_s: float) -> None:
         """Read on and throw away, up to both limits: the connection can then be used again."""
         with contextlib.suppress(AwsError, TimeoutError):
@@ -82,6 +87,7 @@ class Server:
 
     def __init__(self, services: Sequence[Service], house: House) -> None:
         self.services = tuple(services)
+        self._open_to_all = house.verifier is None
         self._doors = {service.name: Door(service, house) for service in services}
         self._by_signing_name: dict[str, list[Door]] = {}
         for door in self._doors.values():
@@ -96,16 +102,18 @@ class Server:
         try:
             response = await self.answer(request)
         except asyncio.CancelledError:  # only the end of the server cancels a request
-            await _send(_ending(request), send, close=True)
+            await _send(_ending(request), send, close=True, gone=body.client_left)
             return
         if not body.finished and "expect" not in request.headers:
             await body.drain(_DRAINED_BYTES, _DRAINED_S)
-        await _send(response, send, close=not body.finished)
+        await _send(response, send, close=not body.finished, gone=body.client_left)
 
     async def answer(self, request: Request) -> Response:
         """Answer one request."""
         if request.path == HEALTH_PATH:
             return _health(request)
+        if self._open_to_all and not _is_local(request):
+            return _foreign(request)
         signature = signature_of(request.headers)
         if signature is not None and signature.service not in self._by_signing_name:
             return _no_such_service(request, signature.service)
@@ -144,6 +152,22 @@ def _health(request: Request) -> Response:
     return Response(200, {"content-type": "application/json"}, text.encode())
 
 
+def _is_local(request: Request) -> bool:
+    """Whether a request comes from a program on this machine, rather than from a web page in it.
+
+    Pages of other sites send ``Origin``, and by rebinding a name they reach 127.0.0.1 with that
+    name as ``Host``. Where signatures are verified neither does any harm.
+    """
+    host = request.headers.get("host", "").rpartition(":")[0] or request.headers.get("host", "")
+    return "origin" not in request.headers and host in ("127.0.0.1", "localhost", "[::1]")
+
+
+def _foreign(request: Request) -> Response:
+    text = "Without signatures only programs on this machine are served, not web pages."
+    error = AwsError("AccessDenied", text, 403)
+    return error_response(error, _apparent_family(request), str(uuid4()))
+
+
 def _no_such_service(request: Request, name: str) -> Response:
     error = AwsError("NotImplemented", f"bakehouse does not offer the service {name}.", 501)
     return error_response(error, _apparent_family(request), str(uuid4()))
@@ -164,8 +188,17 @@ def _apparent_family(request: Request) -> Family:
     return "rest-xml" if signature is not None and signature.service == "s3" else "rest-json"
 
 
-async def _send(response: Response, send: Send, *, close: bool) -> None:
-    """Send an answer. ``close`` ends the connection, where a request's body was left unread."""
+async def _send(
+    response: Response, send: Send, *, close: bool, gone: Callable[[], Awaitable[None]]
+) -> None:
+    """Send an answer.
+
+    Args:
+        response: the answer.
+        send: ASGI's way out.
+        close: end the connection, because the request's body was left unread.
+        gone: returns when the client has left; a body that is produced piece by piece ends then.
+    """
     headers = [(k.encode("latin-1"), _header(v)) for k, v in response.headers.items()]
     if close:
         headers.append((b"connection", b"close"))
@@ -176,9 +209,22 @@ async def _send(response: Response, send: Send, *, close: bool) -> None:
         await send({"type": "http.response.body", "body": response.body})
         return
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    async for chunk in response.body:
-        await send({"type": "http.response.body", "body": chunk, "more_body": True})
-    await send({"type": "http.response.body", "body": b""})
+    left = asyncio.ensure_future(gone())
+    try:
+        async for chunk in response.body:
+            if left.done():
+                return
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+    finally:
+        left.cancel()
+        await _close(response.body)
+
+
+async def _close(body: AsyncIterator[bytes]) -> None:
+    """Let the producer of a body tidy up, also where it was left in the middle."""
+    if isinstance(body, AsyncGenerator):
+        await body.aclose()
 
 
 def _header(value: str) -> bytes:

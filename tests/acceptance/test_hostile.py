@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import socket
+import time
+from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bakehouse.wire.models import service_model
-from support.server import ServerProcess
+from support.server import ServerProcess, running_server
 from support.shapes import values
 from support.signed import send
 
@@ -148,3 +152,46 @@ def test_control_characters_do_not_get_into_a_header(server: ServerProcess) -> N
     assert status == 200
     assert told["content-type"] == "a  x-evil: 1 b"
     assert "x-evil" not in told
+
+
+@pytest.mark.parametrize("start", [b"GET / HTTP/1.1\r\nx-a: ", b"GET /"])
+def test_an_endless_head_is_cut_off(server: ServerProcess, start: bytes) -> None:
+    """A header or a path that goes on and on ends the connection, not the memory."""
+    address = urlsplit(server.endpoint)
+    sent, piece = 0, b"a" * 65_536
+    with socket.create_connection((address.hostname or "", address.port or 0), 10) as connection:
+        connection.sendall(start)
+        with contextlib.suppress(ConnectionError):
+            while sent < 64 * len(piece):
+                connection.sendall(piece)
+                sent += len(piece)
+                time.sleep(0.001)
+    assert sent < 64 * len(piece)
+    assert send(server, "s3", "GET", "/")[0] == 200
+
+
+def test_without_signatures_web_pages_are_not_served(tmp_path: Path) -> None:
+    """A page of another site, or a name that was rebound to this machine, reaches nothing."""
+    with running_server(tmp_path, "--no-auth") as open_server:
+        netloc = urlsplit(open_server.endpoint).netloc
+        for headers, status in (
+            ({}, 200),
+            ({"Origin": "https://evil.example"}, 403),
+            ({"Host": "evil.example:4566"}, 403),
+        ):
+            connection = http.client.HTTPConnection(netloc, timeout=10)
+            connection.request("GET", "/", headers=headers)
+            assert connection.getresponse().status == status
+            connection.close()
+
+
+def test_a_client_that_leaves_a_download_does_no_harm(server: ServerProcess) -> None:
+    """A large object is not read on for nobody, and the server serves on."""
+    s3 = server.client("s3")
+    s3.create_bucket(Bucket="left-behind")
+    s3.put_object(Bucket="left-behind", Key="large", Body=b"x" * 30_000_000)
+    for _ in range(5):
+        body = s3.get_object(Bucket="left-behind", Key="large")["Body"]
+        assert body.read(1000) == b"x" * 1000
+        body.close()
+    assert s3.head_object(Bucket="left-behind", Key="large")["ContentLength"] == 30_000_000

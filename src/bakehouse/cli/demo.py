@@ -31,6 +31,7 @@ _READY_S = 30.0
 _FUNCTIONS = ("serialize", "classify", "filter")
 _MACHINE = "state_machine.asl.json"
 _SUMMARY = "summary.json"
+_REPORT = "report.html"
 _GATE_BROKEN = 3
 """The workflow's exit code for a run that went through, with a gate that did not prove itself."""
 
@@ -112,10 +113,11 @@ def example_folder() -> Path:
 
 
 def _make_room(out: Path) -> None:
-    """Make the folder; take away the summary of an earlier run, so that it is never shown again."""
+    """Make the folder; take away what an earlier run found, so that it is never taken for ours."""
     try:
         out.mkdir(parents=True, exist_ok=True)
-        (out / _SUMMARY).unlink(missing_ok=True)
+        for name in (_SUMMARY, _REPORT):
+            (out / name).unlink(missing_ok=True)
     except OSError as error:
         text = f"{out} cannot be used: {error}. Choose another folder with --out."
         raise click.ClickException(text) from error

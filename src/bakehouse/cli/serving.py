@@ -15,11 +15,13 @@ import uvloop
 
 from bakehouse import clock
 from bakehouse.cli import options, running
+from bakehouse.cli.bounded_http import BoundedHeads
 from bakehouse.faults import Conflict
 from bakehouse.runtime import Bakehouse
 from bakehouse.settings import Settings
 
-_SHUTDOWN_S = 5
+_SHUTDOWN_S = 2  # for requests in flight; each is answered with 503 after that
+_BACKLOG = 2048
 
 
 def serve(settings: Settings, *, verbose: bool) -> None:
@@ -39,6 +41,7 @@ def _listen(settings: Settings) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
+        listener.listen(_BACKLOG)
     except (OSError, OverflowError) as error:
         listener.close()
         raise click.ClickException(_refusal(settings, error)) from error
@@ -72,7 +75,8 @@ async def _serve(
         await house.start()
     config = uvicorn.Config(
         house.server,
-        http="httptools",
+        http=BoundedHeads,
+        ws="none",
         lifespan="off",
         log_config=None,
         access_log=verbose,
