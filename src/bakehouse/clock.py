@@ -30,6 +30,11 @@ def from_epoch_ms(milliseconds: float) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
+def to_second(moment: datetime) -> datetime:
+    """The moment without the part of a second, as HTTP and many of AWS's answers have it."""
+    return moment.replace(microsecond=0)
+
+
 def to_iso_ms(moment: datetime) -> str:
     """AWS's text form with milliseconds: ``2026-11-23T01:03:15.287Z``."""
     utc = moment.astimezone(UTC)

@@ -6,13 +6,13 @@ It is kept in the data folder, for its owner's eyes only.
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import string
 from dataclasses import dataclass
 from pathlib import Path
 
 from bakehouse.faults import StorageFailed
+from bakehouse.storage.files import write_durably
 
 FILE_NAME = "credentials.json"
 
@@ -29,7 +29,7 @@ def load_or_make(folder: Path) -> KeyPair:
     """The key pair of a data folder, made at the first start (mode 0600).
 
     Raises:
-        StorageFailed: the file is there and cannot be read as a key pair.
+        StorageFailed: the file is there and holds no key pair, or it cannot be read or written.
     """
     path = folder / FILE_NAME
     if not path.exists():
@@ -45,10 +45,20 @@ def load(folder: Path) -> KeyPair:
     """
     path = folder / FILE_NAME
     try:
-        stored = json.loads(path.read_text())
-        return KeyPair(stored["access_key_id"], stored["secret_access_key"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StorageFailed(f"{path} cannot be read as a key pair: {error!r}.") from error
+        text = path.read_text("utf-8", "replace")
+    except FileNotFoundError as error:
+        raise StorageFailed(
+            f"There is no key pair at {path}. Start a server with this data folder to make one."
+        ) from error
+    except OSError as error:
+        raise StorageFailed(f"The key pair at {path} cannot be read: {error}.") from error
+    pair = _parsed(text)
+    if pair is None:
+        raise StorageFailed(
+            f"{path} does not hold a key pair. Delete it and start the server again for a new one;"
+            " clients then need the output of `bakehouse env` anew."
+        )
+    return pair
 
 
 def client_environment(endpoint: str, pair: KeyPair, region: str) -> dict[str, str]:
@@ -66,6 +76,15 @@ def client_environment(endpoint: str, pair: KeyPair, region: str) -> dict[str, s
     }
 
 
+def _parsed(text: str) -> KeyPair | None:
+    try:
+        stored = json.loads(text)
+        values = stored["access_key_id"], stored["secret_access_key"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return KeyPair(*values) if all(isinstance(v, str) and v for v in values) else None
+
+
 def _new() -> KeyPair:
     letters = string.ascii_uppercase + "234567"
     key_id = "AKIA" + "".join(secrets.choice(letters) for _ in range(16))
@@ -73,10 +92,8 @@ def _new() -> KeyPair:
 
 
 def _write(path: Path, pair: KeyPair) -> None:
-    beside = path.with_suffix(".new")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        json.dump({k: getattr(pair, k) for k in ("access_key_id", "secret_access_key")}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.rename(path)
+    stored = {k: getattr(pair, k) for k in ("access_key_id", "secret_access_key")}
+    try:
+        write_durably(path, json.dumps(stored).encode(), mode=0o600)
+    except OSError as error:
+        raise StorageFailed(f"The key pair cannot be written to {path}: {error}.") from error

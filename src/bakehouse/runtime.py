@@ -92,7 +92,7 @@ class Bakehouse:
             s3.service(stores.objects),
             sts.service(iam.DEFAULT_ROLE),
             iam.service(stores.records),
-            logs.service(stores.logs),
+            logs.service(stores.logs, settings.region),
             cloudwatch.service(stores.metrics),
             sagemaker.service(training, hosting),
             sagemaker_runtime.service(hosting, settings),
@@ -181,7 +181,7 @@ class Bakehouse:
             run_task=self._call,
             account_id=self._settings.account_id,
             region=self._settings.region,
-            max_running=self._settings.executions,
+            max_running=self._settings.state_tasks,
         )
 
     def _house(self) -> House:
@@ -217,8 +217,6 @@ def _check(settings: Settings) -> None:
     if not settings.auth and not _is_loopback(settings.host):
         allowed = "a loopback address such as 127.0.0.1 where signatures are not verified"
         raise InvalidInput("host", settings.host, allowed)
-    if len(settings.account_id) != 12 or not settings.account_id.isdigit():
-        raise InvalidInput("account_id", settings.account_id, "twelve digits")
 
 
 def _is_loopback(host: str) -> bool:

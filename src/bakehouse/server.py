@@ -15,7 +15,8 @@ from typing import Any
 from uuid import uuid4
 
 from bakehouse import __version__
-from bakehouse.faults import CallRefused, LimitExceeded
+from bakehouse.faults import CallRefused
+from bakehouse.wire.bodies import read_whole
 from bakehouse.wire.door import Door, House
 from bakehouse.wire.errors import error_response
 from bakehouse.wire.models import Family
@@ -53,14 +54,7 @@ class ReceivedBody:
 
     async def read(self, limit_bytes: int) -> bytes:
         """All bytes, or LimitExceeded as soon as there are more than the limit."""
-        chunks: list[bytes] = []
-        size = 0
-        async for chunk in self:
-            size += len(chunk)
-            if size > limit_bytes:
-                raise LimitExceeded("The request's body", size, limit_bytes, "bytes")
-            chunks.append(chunk)
-        return b"".join(chunks)
+        return await read_whole(self, limit_bytes)
 
     async def client_left(self) -> None:
         """Wait until the client has gone; what it still sends is thrown away."""

@@ -32,6 +32,8 @@ from bakehouse.storage.records import (
     commit,
     commit_async,
     every,
+    every_entry,
+    every_journal,
 )
 from bakehouse.storage.sqlite import SqliteRecords
 
@@ -59,6 +61,17 @@ def test_every_record_of_a_kind_is_found_page_by_page(records: Records) -> None:
     assert [record.key for record in every(records, "part/thing", prefix="a/")] == wanted
     assert sum(1 for _ in every(records, "part/thing")) == 2101
     assert list(every(records, "part/none")) == []
+
+
+def test_every_journal_and_every_entry_are_found_page_by_page(records: Records) -> None:
+    """More than a page of either come once each, in order."""
+    names = [f"log/{number:04d}" for number in range(1001)]
+    commit(records, *(Append(name, [{}]) for name in names), Append("other", [{}]))
+    assert list(every_journal(records, "log/")) == names
+    entries = [{"n": number} for number in range(2001)]
+    commit(records, Append("long", entries))
+    assert list(every_entry(records, "long")) == entries
+    assert list(every_entry(records, "none")) == []
 
 
 def test_a_record_comes_back_with_its_document_and_its_bytes(records: Records) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bakehouse import faults
+from bakehouse import clock, faults
 from bakehouse.functions.archives import ArchiveTooLarge
 from bakehouse.functions.definition import (
     InvalidPayload,
@@ -15,27 +17,24 @@ from bakehouse.functions.definition import (
     RevisionChanged,
     Throttled,
 )
-from bakehouse.functions.packaging import InstallFailed
 from bakehouse.hosting.types import Overloaded
 from bakehouse.runtime import Bakehouse
 from bakehouse.settings import Settings
 from bakehouse.states.problems import InvalidDefinition
 from bakehouse.storage.records import KeyTaken
+from bakehouse.wire.door import Door, House
 from bakehouse.wire.models import service_model
-from bakehouse.wire.types import Service
+from bakehouse.wire.types import Call, Params, Service
 from bakehouse.workflows.names import InvalidArn
 
-SAMPLES: list[faults.Fault] = [
+HOUSE = House("123456789012", "us-east-1", None, clock.now, 10_000)
+SAMPLES: list[faults.Rejected] = [
     faults.InvalidInput("epochs", "-1", "a positive whole number"),
     faults.NotFound("thing", "name"),
     faults.AlreadyExists("thing", "name"),
     faults.Conflict("thing", "name", "Creating", "InService"),
     faults.LimitExceeded("the body", 2, 1, "bytes"),
     faults.AccessDenied("no"),
-    faults.JobFailed("ClientError", "bad data"),
-    faults.ModelFailed(400, "unable"),
-    faults.StatesError("States.Timeout"),
-    faults.CallRefused("lambda", "TooManyRequestsException", 429, "slow down", "id"),
     KeyTaken("part/thing", "key"),
     InvalidDefinition("SCHEMA_VALIDATION_FAILED", "no such field", "/States/A"),
     InvalidArn("arn:nothing", "Invalid ARN prefix"),
@@ -44,9 +43,21 @@ SAMPLES: list[faults.Fault] = [
     PayloadTooLarge("The payload", 2, 1, "bytes"),
     Throttled("The function's sandboxes", 11, 10, "sandboxes"),
     RevisionChanged("1"),
-    InstallFailed(Path("requirements.txt"), "no such package"),
     Overloaded("later"),
 ]
+
+BROKEN: dict[str, tuple[str, Params, str]] = {
+    "s3": ("ListBuckets", {}, "InternalError"),
+    "sts": ("GetCallerIdentity", {}, "InternalFailure"),
+    "iam": ("ListRoles", {}, "ServiceFailure"),
+    "logs": ("DescribeLogGroups", {}, "ServiceUnavailableException"),
+    "cloudwatch": ("ListMetrics", {}, "InternalServiceError"),
+    "sagemaker": ("ListModels", {}, "InternalFailure"),
+    "sagemaker-runtime": ("InvokeEndpoint", {"EndpointName": "e", "Body": b""}, "InternalFailure"),
+    "lambda": ("ListFunctions", {}, "ServiceException"),
+    "stepfunctions": ("ListStateMachines", {}, "InternalError"),
+}
+"""Service → an operation with parameters, and the code that tells that the fault is ours."""
 
 
 def below(kind: type[faults.Fault]) -> Iterator[type[faults.Fault]]:
@@ -66,10 +77,9 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service
     house.close()
 
 
-def test_the_samples_hold_every_fault() -> None:
-    """Nobody adds a fault to the tree, in whatever part, without a spelling at the doors."""
-    callers = {*below(faults.Rejected), *below(faults.WorkFailed)}
-    assert callers == {type(sample) for sample in SAMPLES}
+def test_the_samples_hold_every_rejection() -> None:
+    """Nobody adds a rejection to the tree, in whatever part, without a spelling at the doors."""
+    assert {*below(faults.Rejected)} == {type(sample) for sample in SAMPLES}
 
 
 def test_the_tree_has_three_branches() -> None:
@@ -78,8 +88,8 @@ def test_the_tree_has_three_branches() -> None:
 
 
 @pytest.mark.parametrize("fault", SAMPLES, ids=lambda fault: type(fault).__name__)
-def test_every_door_spells_a_callers_fault_as_4xx(
-    services: tuple[Service, ...], fault: faults.Fault
+def test_every_door_spells_a_rejection_as_4xx(
+    services: tuple[Service, ...], fault: faults.Rejected
 ) -> None:
     """A rejection is never told as a failure of the server, but where SageMaker itself says 503."""
     for service in services:
@@ -88,8 +98,25 @@ def test_every_door_spells_a_callers_fault_as_4xx(
         assert error.message, service.name
         if isinstance(fault, Overloaded) and service.name == "sagemaker-runtime":
             assert error.status == 503
-        elif isinstance(fault, faults.Rejected):
+        else:
             assert 400 <= error.status < 500, service.name
+
+
+def test_every_door_tells_what_is_our_fault_in_its_services_words(
+    services: tuple[Service, ...],
+) -> None:
+    """A full disk is the same fault everywhere; each service has its own code for it, with 500."""
+
+    async def fail(call: Call, params: Params) -> Params:
+        raise faults.StorageFailed("the disk is full")
+
+    for service in services:
+        operation, params, code = BROKEN[service.name]
+        door = Door(replace(service, operations={operation: fail}), HOUSE)
+        with pytest.raises(faults.CallRefused) as refused:
+            asyncio.run(door.call(operation, params))
+        assert (refused.value.code, refused.value.status) == (code, 500), service.name
+    assert {service.name for service in services} == BROKEN.keys()
 
 
 def test_signing_names_and_targets_are_botocores(services: tuple[Service, ...]) -> None:

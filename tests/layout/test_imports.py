@@ -26,7 +26,7 @@ ALLOWED: dict[str, set[str]] = {
     "faults": set(),
     "clock": set(),
     "settings": {"faults"},
-    "keys": {"faults"},
+    "keys": {"faults", "storage"},
     "lock": {"faults"},
     "storage": {"faults", "clock", "settings"},
     "wire": {"faults", "clock", "settings"},

@@ -27,13 +27,38 @@ def test_two_folders_have_different_keys(tmp_path: Path) -> None:
     assert keys.load_or_make(one) != keys.load_or_make(other)
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"access_key_id": "x"}'])
-def test_a_damaged_file_is_told_and_kept(tmp_path: Path, text: str) -> None:
-    """Keys that cannot be read are an error, never silently replaced."""
-    (tmp_path / keys.FILE_NAME).write_text(text)
-    with pytest.raises(StorageFailed, match="cannot be read as a key pair"):
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{}",
+        b"[1]",
+        b"\xff",
+        b"[" * 100_000,
+        b'{"access_key_id": "x"}',
+        b'{"access_key_id": 1, "secret_access_key": 2}',
+    ],
+    ids=["empty", "no keys", "a list", "no text", "deep", "half", "numbers"],
+)
+def test_a_damaged_file_is_kept_and_the_way_out_is_said(tmp_path: Path, content: bytes) -> None:
+    """Keys that cannot be read are never silently replaced; the sentence says what to do."""
+    path = tmp_path / keys.FILE_NAME
+    path.write_bytes(content)
+    with pytest.raises(StorageFailed) as caught:
         keys.load_or_make(tmp_path)
-    assert (tmp_path / keys.FILE_NAME).read_text() == text
+    assert caught.value.message == (
+        f"{path} does not hold a key pair. Delete it and start the server again for a new one;"
+        " clients then need the output of `bakehouse env` anew."
+    )
+    assert path.read_bytes() == content
+
+
+def test_a_folder_without_keys_says_how_they_come_about(tmp_path: Path) -> None:
+    """To load is not to make; and a place that cannot be written to is a sentence too."""
+    with pytest.raises(StorageFailed, match="Start a server with this data folder"):
+        keys.load(tmp_path)
+    with pytest.raises(StorageFailed, match="cannot be written to"):
+        keys.load_or_make(tmp_path / "none")
 
 
 def test_clients_get_everything_that_boto3_reads() -> None:

@@ -35,13 +35,23 @@ from bakehouse.faults import Fault, InvalidInput, WorkFailed
     "--seed", default=0, show_default=True, type=click.IntRange(0), help="Which drawings."
 )
 @click.option("--no-download", is_flag=True, help="Use only what is on this machine.")
+@click.option(
+    "--replace", is_flag=True, help="Replace other images that this command made there earlier."
+)
 def command(
-    out: Path, archive: Path | None, labels: str, drawn: bool, seed: int, no_download: bool
+    out: Path,
+    archive: Path | None,
+    labels: str,
+    drawn: bool,
+    seed: int,
+    no_download: bool,
+    replace: bool,
 ) -> None:
     """Make a folder of labelled images and print its path.
 
     They are photographs of CIFAR-100 or, where its archive cannot be had, drawings of bicycles and
-    motorcycles. A folder that is there already, from the same source, is left as it is.
+    motorcycles. A folder that holds these images already is left as it is. Other images
+    of this command's make way only with --replace, and anything else is never touched.
     """
     # Not at the top: numpy and Pillow, which most commands do not need.
     from bakehouse.datasets.prepare import prepare_data  # noqa: PLC0415 - see above
@@ -55,6 +65,7 @@ def command(
                 drawn=drawn,
                 seed=seed,
                 download=not no_download,
+                replace=replace,
                 report=screen.line,
                 progress=lambda stage, share: screen.share(share, stage),
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -48,6 +49,7 @@ def prepare_data(
     drawn: bool = False,
     seed: int = 0,
     download: bool = True,
+    replace: bool = True,
     report: Report = lambda _line: None,
     progress: Progress | None = None,
 ) -> Prepared:
@@ -60,12 +62,14 @@ def prepare_data(
         drawn: draw the images, whether there is an archive or not.
         seed: which drawings; equal seeds give equal images.
         download: whether the web may be asked.
+        replace: whether images from another source, or changed ones, may give way in ``out``.
         report: told what happens, in sentences.
         progress: told how far each stage is.
 
     Raises:
         InvalidInput: a label is unknown, the seed is negative, the archive that was named cannot
-            be used, or ``out`` holds something else.
+            be used, or ``out`` holds something else, also other images where they are not to be
+            replaced.
         WorkFailed: no archive can be had, and these classes cannot be drawn.
         StorageFailed: the disk refused.
     """
@@ -75,7 +79,7 @@ def prepare_data(
     classes = tuple(cifar.CLASSES[n] for n in cifar.choose_labels(labels, cifar.CLASSES))
     refuse_foreign(out)
     if drawn:
-        return _prepare_drawn(out, classes, seed, None, report, tell)
+        return _prepare_drawn(out, classes, seed, None, report, tell, replace=replace)
     counts = count_written(out, cifar.cifar_source(classes))
     if counts is not None:
         report(f"{out} holds these photographs already.")
@@ -83,7 +87,9 @@ def prepare_data(
     try:
         found = _obtain(archive, download, report, tell)
     except WorkFailed as failure:
-        return _prepare_drawn(out, classes, seed, failure.message, report, tell)
+        reason = failure.message
+        return _prepare_drawn(out, classes, seed, reason, report, tell, replace=replace)
+    _make_way(out, report, replace=replace)
     report(f"Reading {found}.")
     tell("read", 0.0)
     dataset = cifar.load_cifar100(found, classes)
@@ -112,6 +118,8 @@ def _prepare_drawn(
     reason: str | None,
     report: Report,
     tell: Progress,
+    *,
+    replace: bool,
 ) -> Prepared:
     undrawable = sorted(set(classes) - set(DRAWABLE))
     if undrawable:
@@ -122,8 +130,32 @@ def _prepare_drawn(
     if counts is not None:
         report(f"{out} holds these drawings already.")
         return Prepared(out, "drawn", reason, counts, classes)
+    _make_way(out, report, replace=replace)
     dataset = draw_vehicles(seed, classes=classes, progress=lambda share: tell("draw", share))
     return _written(out, dataset, reason, report, tell)
+
+
+def _make_way(out: Path, report: Report, *, replace: bool) -> None:
+    """Say what is about to be replaced in a folder that an earlier call wrote, or refuse to."""
+    if not out.is_dir() or not any(out.iterdir()):
+        return
+    there = _described(out)
+    if not replace:
+        wanted = "a folder that is new, empty, or holds these images already"
+        sentence = f"{out} holds {there}; choose another folder, or replace them (--replace)."
+        raise InvalidInput("out", str(out), wanted, sentence)
+    report(f"Replacing what {out} holds: {there}.")
+
+
+def _described(folder: Path) -> str:
+    """What a folder's ``source.json`` says of its images, in words."""
+    try:
+        source = json.loads((folder / "source.json").read_bytes())
+        kind = {"cifar-100": "photographs of CIFAR-100", "drawn": "drawings"}[source["data"]]
+        seed = f", seed {source['seed']}" if "seed" in source else ""
+        return f"{kind} ({', '.join(map(str, source['classes']))}{seed})"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "images of another source"
 
 
 def _refuse_undrawable(classes: Sequence[str], reason: str | None) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from bakehouse.faults import StorageFailed
 from bakehouse.functions.archives import ZIPPED_BYTES, check_archive, unpack
+from bakehouse.storage.files import write_durably
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,8 @@ class CodeStore:
         check_archive(archive, limit_bytes)
         digest = hashlib.sha256(archive).hexdigest()
         try:
-            self._write(self._archive(digest), archive)
+            self._kept.mkdir(parents=True, exist_ok=True)
+            write_durably(self._archive(digest), archive)
         except OSError as error:
             raise StorageFailed(f"The code could not be written: {error}.") from error
         return Code(digest, len(archive))
@@ -79,18 +80,3 @@ class CodeStore:
 
     def _archive(self, digest: str) -> Path:
         return self._kept / f"{digest}.zip"
-
-    def _write(self, path: Path, archive: bytes) -> None:
-        """Write beside, sync, rename, sync the folder: the file is whole or not there."""
-        self._kept.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f"{path.name}.{os.urandom(6).hex()}")
-        with beside.open("wb") as file:
-            file.write(archive)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.rename(path)
-        folder = os.open(self._kept, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)

@@ -14,6 +14,8 @@ from bakehouse.faults import InvalidInput, LimitExceeded, Rejected
 
 LATEST = "$LATEST"
 """The one version that a function has here."""
+MB = 1 << 20
+"""The bytes in what Lambda calls a megabyte."""
 
 _ENVIRONMENT_BYTES = 4096
 _TIMEOUT_S = (1, 900)

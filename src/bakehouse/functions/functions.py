@@ -32,7 +32,7 @@ from bakehouse.functions.definition import (
 from bakehouse.functions.fleet import Fleet
 from bakehouse.functions.invocation import PAYLOAD_BYTES, Event, Invocation
 from bakehouse.functions.logs import AppendLog
-from bakehouse.storage.records import Delete, Put, Records, commit_async
+from bakehouse.storage.records import Delete, Put, Records, commit_async, every
 
 ASYNCHRONOUS_BYTES = 1_048_576
 """The largest event of an asynchronous invocation."""
@@ -41,7 +41,7 @@ _KIND = "lambda/function"
 _WAITING = 1000  # asynchronous events that have not ended yet
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 5.0  # while all sandboxes are busy
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +290,7 @@ class Functions:
                 await asyncio.sleep(pause_s)
                 pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
         except Fault as fault:
-            log.warning("The event %s of %s was lost: %s", event.request_id, name, fault)
+            _log.warning("The event %s of %s was lost: %s", event.request_id, name, fault)
         finally:
             self._waiting -= 1
 
@@ -352,12 +352,7 @@ class Functions:
 
     def _used(self) -> set[str]:
         """The digests of all functions' code."""
-        digests: set[str] = set()
-        after = ""
-        while page := self.scan(after=after, limit=1000):
-            digests |= {function.code_digest for function in page}
-            after = page[-1].name
-        return digests
+        return {from_document(row.value).code_digest for row in every(self._records, _KIND)}
 
 
 def _changed(function: Function, code: Code) -> Function:

@@ -11,14 +11,14 @@ from bakehouse.functions.interpreter import interpreter_roots
 from bakehouse.functions.surroundings import launch_command
 
 _TRIAL_S = 10.0
-_SHARED = Path("/tmp")  # noqa: S108 (the folder that sandboxes do not share)
+_SHARED = Path("/tmp")  # noqa: S108  # the folder that sandboxes do not share
 
 _SHARING = (
     "Handlers see this machine's /tmp, and TMPDIR names a folder of their own, because the system "
     "allows no mount namespace: %s"
 )
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 def is_private_possible(trial: Path) -> bool:
@@ -42,11 +42,11 @@ def is_private_possible(trial: Path) -> bool:
             command, capture_output=True, text=True, timeout=_TRIAL_S, check=False
         )
     except subprocess.TimeoutExpired:
-        log.warning(_SHARING, f"trying one took more than {_TRIAL_S:.0f} s")
+        _log.warning(_SHARING, f"trying one took more than {_TRIAL_S:.0f} s")
         return False
     if tried.returncode != 0:
         reason = (tried.stderr.strip().splitlines() or ["no reason given"])[-1]
-        log.warning(_SHARING, reason)
+        _log.warning(_SHARING, reason)
     return tried.returncode == 0
 
 

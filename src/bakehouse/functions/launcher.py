@@ -43,7 +43,7 @@ def main(plan: dict[str, Any]) -> None:
     _limit(plan["file_bytes"], plan["data_bytes"])
     os.chdir(plan["folder"])
     _die_with(plan["parent"])
-    os.execv(plan["command"][0], plan["command"])  # noqa: S606 (no shell is wanted)
+    os.execv(plan["command"][0], plan["command"])  # noqa: S606  # no shell is wanted
 
 
 def enter_namespace(mounts: dict[str, Any]) -> None:
@@ -65,11 +65,11 @@ def enter_namespace(mounts: dict[str, Any]) -> None:
     _mount("none", "/", _MS_REC | _MS_PRIVATE)
     _stage_var(mounts["stage"], mounts["var"])
     for path in mounts["keep"]:
-        place = os.path.join(mounts["tmp"], os.path.relpath(path, "/tmp"))  # noqa: S108 (the sandbox's own)
+        place = os.path.join(mounts["tmp"], os.path.relpath(path, "/tmp"))  # noqa: S108  # the sandbox's own
         os.makedirs(place, exist_ok=True)
         _mount(path, place, _BIND_ALL)
     _mount(mounts["stage"], "/var", _MS_MOVE)
-    _mount(mounts["tmp"], "/tmp", _BIND_ALL)  # noqa: S108 (this is what makes it private)
+    _mount(mounts["tmp"], "/tmp", _BIND_ALL)  # noqa: S108  # this is what makes it private
 
 
 def _stage_var(stage: str, added: dict[str, str]) -> None:

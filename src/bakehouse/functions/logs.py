@@ -31,7 +31,7 @@ def new_stream_name(moment: datetime, version: str) -> str:
     return f"{moment.astimezone(UTC):%Y/%m/%d}/[{version}]{os.urandom(16).hex()}"
 
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 class LogWriter:
@@ -115,4 +115,4 @@ class LogWriter:
 def _tell(written: Future[None]) -> None:
     problem = written.exception()
     if problem is not None:
-        log.error("Lines of a function's log were lost: %s", problem)
+        _log.error("Lines of a function's log were lost: %s", problem)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import subprocess
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from bakehouse.faults import InvalidInput, LimitExceeded, WorkFailed
+from bakehouse.faults import InvalidInput, LimitExceeded, StorageFailed, WorkFailed
 from bakehouse.functions.archives import UNZIPPED_BYTES
 
 REQUIREMENTS = "requirements.txt"
@@ -64,19 +65,25 @@ def pack(folder: Path, archive: Path, *, on_line: Callable[[str], None]) -> Pack
 
     Args:
         folder: holds the handler's files and, where it has any, ``requirements.txt``.
-        archive: where the zip goes; it is replaced when the new one is whole.
+        archive: where the zip goes, in a folder that is there; it is replaced when the new one is
+            whole.
         on_line: called with each line that pip says.
 
     Raises:
         InvalidInput: there is nothing to pack, or something that cannot be packed.
         InstallFailed: pip failed.
         LimitExceeded: Lambda would not take the files, because they are too large together.
+        StorageFailed: the archive cannot be written there.
     """
     if not folder.is_dir():
         raise InvalidInput("FOLDER", str(folder), "a folder with a handler's files")
     own = dict(_files(folder, leave_out=archive))
     if not own:
         raise InvalidInput("FOLDER", str(folder), "at least one file in it")
+    if not archive.parent.is_dir():
+        raise StorageFailed(
+            f"There is no folder {archive.parent} for {archive.name}; make it first."
+        )
     with tempfile.TemporaryDirectory(prefix="bakehouse-package-") as scratch:
         installed = Path(scratch) / "installed"
         if REQUIREMENTS in own:
@@ -137,22 +144,31 @@ def _write(files: dict[str, Path], archive: Path) -> Package:
     unzipped = sum(path.stat().st_size for path in files.values())
     if unzipped > UNZIPPED_BYTES:
         raise LimitExceeded("The unzipped package", unzipped, UNZIPPED_BYTES, "bytes")
-    archive.parent.mkdir(parents=True, exist_ok=True)
-    partial = archive.with_name(f".{archive.name}.{os.getpid()}")
+    partial = archive.with_name(f".{os.getpid()}.zip")  # short, where the name takes all there is
     try:
         with zipfile.ZipFile(partial, "w") as opened:
             for name in sorted(files):
                 _add(opened, name, files)
         size, digest = partial.stat().st_size, hashlib.sha256(partial.read_bytes()).hexdigest()
         partial.replace(archive)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise StorageFailed(
+            f"{archive} cannot be written: {why}. Name a place that can be written to."
+        ) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # where nothing could be written, nothing is left
+            partial.unlink()
     return Package(archive, len(files), size, unzipped, digest)
 
 
 def _add(opened: zipfile.ZipFile, name: str, files: dict[str, Path]) -> None:
-    content = files[name].read_bytes()
-    is_executable = bool(files[name].stat().st_mode & 0o100)
+    try:
+        content = files[name].read_bytes()
+        is_executable = bool(files[name].stat().st_mode & 0o100)
+    except OSError as error:
+        allowed = f"files that can be read ({error.strerror})"
+        raise InvalidInput("FOLDER", str(files[name]), allowed) from error
     if name.endswith(".dist-info/RECORD"):
         content = _record_of_packed(content, files)
     entry = zipfile.ZipInfo(name, _MOMENT)

@@ -17,7 +17,7 @@ from pathlib import Path
 from bakehouse import clock
 from bakehouse.faults import Broken
 from bakehouse.functions import invocation
-from bakehouse.functions.definition import LATEST, Function
+from bakehouse.functions.definition import LATEST, MB, Function
 from bakehouse.functions.invocation import Event, Invocation, Outcome
 from bakehouse.functions.logs import LogWriter
 from bakehouse.functions.process import Process
@@ -28,9 +28,8 @@ from bakehouse.functions.surroundings import Place, Surroundings
 _INIT_S = 10.0  # how long a start may take before it eats into the function's own time
 _WATCH_S = 0.05
 _FLUSHES = 20  # every so many looks at the memory, the log is handed on
-_MB = 1 << 20
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 class SandboxFailed(Broken):
@@ -71,11 +70,6 @@ class Sandbox:
         self._peak_bytes = 0
         self._is_stopped = False
 
-    @property
-    def process_id(self) -> int | None:
-        """The process that runs the handler; None while there is none."""
-        return self._process.pid if self._process else None
-
     async def invoke(self, event: Event) -> Invocation:
         """Run one event through the handler. Not before the last one has ended.
 
@@ -108,7 +102,7 @@ class Sandbox:
             await asyncio.wait(self._ending)
         await asyncio.to_thread(_clear, self._place.home)
         if self._place.home.exists():
-            log.warning("%s could not be removed.", self._place.home)
+            _log.warning("%s could not be removed.", self._place.home)
 
     # The start of a process
 
@@ -194,7 +188,7 @@ class Sandbox:
 
     def _is_over_memory(self) -> bool:
         self._peak_bytes = self._process.peak_bytes() if self._process else 0
-        return self._peak_bytes > self._function.memory_mb * _MB
+        return self._peak_bytes > self._function.memory_mb * MB
 
     def _settle(self, outcome: Outcome) -> None:
         if self._settled is not None and not self._settled.done():
@@ -230,7 +224,7 @@ class Sandbox:
 
     def _report(self, event: Event, ended_at: float) -> str:
         duration_ms = max(0.0, ended_at - self._began_at) * 1000
-        used_mb = min(self._function.memory_mb, math.ceil(self._peak_bytes / _MB))
+        used_mb = min(self._function.memory_mb, math.ceil(self._peak_bytes / MB))
         fields = [
             f"REPORT RequestId: {event.request_id}",
             f"Duration: {duration_ms:.2f} ms",

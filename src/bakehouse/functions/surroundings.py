@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bakehouse.functions.definition import LATEST, Function
+from bakehouse.functions.definition import LATEST, MB, Function
 from bakehouse.functions.logs import group_name
 from bakehouse.functions.removal import SANDBOX_VARIABLE
 
 _LAUNCHER = str(Path(__file__).with_name("launcher.py"))
-_MB = 1 << 20
 _SPARE_BYTES = 2 << 30  # data segment beyond the memory limit before allocations fail outright
 
 
@@ -76,8 +75,8 @@ class Surroundings:
             "parent": os.getpid(),
             "command": handler,
             "folder": self._task(place),
-            "file_bytes": function.scratch_mb * _MB,
-            "data_bytes": function.memory_mb * _MB + _SPARE_BYTES,
+            "file_bytes": function.scratch_mb * MB,
+            "data_bytes": function.memory_mb * MB + _SPARE_BYTES,
             "mounts": self._mounts(place) if self.is_private else None,
         }
         return launch_command(plan)
@@ -96,7 +95,7 @@ class Surroundings:
             runtime_api: ``host:port`` of the sandbox's Runtime API.
             log_stream: the sandbox's stream.
         """
-        scratch = "/tmp" if self.is_private else str(place.scratch)  # noqa: S108 (its own)
+        scratch = "/tmp" if self.is_private else str(place.scratch)  # noqa: S108  # its own
         task = self._task(place)
         return {
             "PATH": f"{self._interpreter()}/bin:/usr/local/bin:/usr/bin:/bin:/opt/bin",

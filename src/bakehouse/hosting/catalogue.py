@@ -19,6 +19,7 @@ from bakehouse.storage.records import (
     Put,
     Records,
     commit_async,
+    every,
 )
 
 _NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
@@ -73,12 +74,7 @@ class Catalogue(Generic[Kept]):
 
     def all(self) -> list[Kept]:
         """Every one, in the order of the names."""
-        found: list[Kept] = []
-        after = ""
-        while page := self._records.scan(self._kind, after=after):
-            found += [self._read(row.value) for row in page]
-            after = page[-1].key
-        return found
+        return [self._read(row.value) for row in every(self._records, self._kind)]
 
 
 def check_name(path: str, name: str) -> None:

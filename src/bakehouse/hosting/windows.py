@@ -20,7 +20,14 @@ from uuid import uuid4
 from bakehouse.faults import Fault, StorageFailed
 from bakehouse.hosting.capture import endpoint_and_variant, object_key
 from bakehouse.storage.objects import ObjectStore, parse_s3_uri
-from bakehouse.storage.records import Append, DropJournal, Records, commit
+from bakehouse.storage.records import (
+    Append,
+    DropJournal,
+    Records,
+    commit,
+    every_entry,
+    every_journal,
+)
 
 JOURNALS = "hosting/capture/"
 """What the name of every window's journal starts with; the bucket and the key follow."""
@@ -85,7 +92,7 @@ class Windows:
 
     async def start(self) -> None:
         """Begin to write out what an earlier run left behind; returns at once."""
-        for journal in self._records.journals(JOURNALS, limit=1_000_000):
+        for journal in every_journal(self._records, JOURNALS):
             self._begin(_Window(_names(journal)[0], journal))
 
     async def stop(self) -> None:
@@ -195,12 +202,7 @@ class Windows:
         return None
 
     def _content(self, journal: str) -> bytes:
-        lines: list[str] = []
-        after = 0
-        while page := self._records.journal(journal, after=after):
-            lines += [entry["line"] for _, entry in page]
-            after = page[-1][0]
-        return "".join(lines).encode()
+        return "".join(entry["line"] for entry in every_entry(self._records, journal)).encode()
 
     async def _keep(self, window: _Window, problem: Fault) -> None:
         if window.journal in self._refused:

@@ -78,18 +78,23 @@ class Picture:
 
         Raises:
             InvalidInput: it has another ending.
-            StorageFailed: the disk refused.
+            StorageFailed: its folder is not there, or the disk refused.
         """
         kind = path.suffix.lower().removeprefix(".")
         if kind not in ("svg", "png"):
             raise InvalidInput("output", str(path), "a file name that ends in .svg or .png")
+        if not path.parent.is_dir():
+            raise StorageFailed(f"There is no folder {path.parent} for {path.name}; make it first.")
         # Without a date and with a fixed salt for its ids, a file depends on the picture only.
         metadata = {"Date": None} if kind == "svg" else {"Software": None}
         try:
             with mpl.rc_context({"svg.hashsalt": "bakehouse"}), _any_script():
                 self.figure.savefig(path, format=kind, dpi=_PIXELS_PER_INCH, metadata=metadata)
         except OSError as error:
-            raise StorageFailed(f"{path} cannot be written: {error}.") from error
+            why = error.strerror or str(error)
+            raise StorageFailed(
+                f"{path} cannot be written: {why}. Name a place that can be written to."
+            ) from error
 
 
 @contextmanager

@@ -8,7 +8,6 @@ name is random: nothing that a user chose ever becomes a path.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import secrets
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bakehouse.faults import StorageFailed
+from bakehouse.storage.files import sync_file, sync_folder, write_all
 
 _READ_BYTES = 1024 * 1024
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -139,20 +139,18 @@ class _FileDraft:
             raise StorageFailed(f"A blob cannot be begun: {error}.") from error
 
     def write(self, chunk: bytes) -> None:
-        rest = memoryview(chunk)
         try:
             with self._lock:
-                while rest:
-                    rest = rest[self._file.write(rest) :]
+                write_all(self._file.fileno(), chunk)
         except OSError as error:
             raise StorageFailed(f"A blob cannot be written: {error}.") from error
 
     def keep(self) -> str:
         try:
             with self._lock, self._file:
-                _sync(self._file.fileno())
+                sync_file(self._file.fileno())
                 self._path.rename(self._kept / self._id)
-            _sync_folder(self._kept)
+            sync_folder(self._kept)
         except OSError as error:
             raise StorageFailed(f"A blob cannot be kept: {error}.") from error
         return self._id
@@ -257,20 +255,3 @@ def _write_all(draft: Draft, chunks: Iterable[bytes]) -> str:
         return draft.keep()
     finally:
         draft.discard()
-
-
-def _sync(file: int) -> None:
-    """Bring a file's bytes to the disk; macOS needs more than fsync for that."""
-    full_sync = getattr(fcntl, "F_FULLFSYNC", None)
-    if full_sync is None:
-        os.fsync(file)
-    else:
-        fcntl.fcntl(file, full_sync)
-
-
-def _sync_folder(folder: Path) -> None:
-    file = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)

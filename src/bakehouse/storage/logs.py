@@ -7,7 +7,7 @@ the oldest 1,000 events go at once. A message longer than 256 KiB is cut.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import islice
@@ -27,6 +27,11 @@ _KEPT_SEGMENTS = 100
 _MESSAGE_CHARACTERS = 262_144
 _GROUP_NAME = re.compile(r"[.\-_/#A-Za-z0-9]{1,512}")
 _STREAM_NAME = re.compile(r"[^:*\x00]{1,512}")
+
+
+def group_arn(region: str, account_id: str, name: str) -> str:
+    """The Amazon resource name of a group."""
+    return f"arn:aws:logs:{region}:{account_id}:log-group:{name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +114,7 @@ class LogStore:
     def delete_group(self, group: str) -> Future[None]:
         """Remove a group with its streams and their events; NotFound if there is none."""
         self.group(group)
-        keys = [f"{group}:{stream}" for stream in self._all_streams(group)]
+        keys = [f"{group}:{stream.name}" for stream in self.every_stream(group)]
         return self._streams.drop(keys, Delete(_GROUP, group))
 
     def group(self, name: str) -> LogGroup:
@@ -142,6 +147,13 @@ class LogStore:
             prefix=within + prefix, after=within + after if after else "", limit=limit
         )
         return [_to_stream(key.removeprefix(within), extent) for key, extent in found]
+
+    def every_stream(self, group: str, *, prefix: str = "") -> Iterator[LogStream]:
+        """All streams of a group by name, read a page at a time; NotFound as :meth:`streams`."""
+        after = ""
+        while page := self.streams(group, prefix=prefix, after=after, limit=1000):
+            yield from page
+            after = page[-1].name
 
     def events(
         self,
@@ -198,12 +210,6 @@ class LogStore:
         if self._records.get(_GROUP, group) is not None:
             return []
         return [Put(_GROUP, group, {"created_ms": clock.epoch_ms()})]
-
-    def _all_streams(self, group: str) -> list[str]:
-        names: list[str] = []
-        while page := self.streams(group, after=names[-1] if names else "", limit=1000):
-            names += [stream.name for stream in page]
-        return names
 
 
 def _check_names(group: str, stream: str) -> None:

@@ -164,6 +164,22 @@ def every(records: Records, kind: str, *, prefix: str = "") -> Iterator[Record]:
         after = page[-1].key
 
 
+def every_entry(records: Records, journal: str) -> Iterator[Document]:
+    """All entries of a journal, in order; read a page at a time, as :func:`every` does."""
+    after = 0
+    while page := records.journal(journal, after=after):
+        yield from (entry for _, entry in page)
+        after = page[-1][0]
+
+
+def every_journal(records: Records, prefix: str) -> Iterator[str]:
+    """The names of all journals that start with a prefix; read a page at a time, as above."""
+    after = ""
+    while page := records.journals(prefix, after=after):
+        yield from page
+        after = page[-1]
+
+
 def encode(document: Document) -> bytes:
     """The document as JSON, as the implementations store it.
 

@@ -23,7 +23,16 @@ from bakehouse.faults import (
 from bakehouse.storage.logs import LogStore
 from bakehouse.storage.metrics import MetricStore
 from bakehouse.storage.objects import ObjectStore, parse_s3_uri
-from bakehouse.storage.records import Delete, Insert, KeyTaken, Put, Records, Write, commit_async
+from bakehouse.storage.records import (
+    Delete,
+    Insert,
+    KeyTaken,
+    Put,
+    Records,
+    Write,
+    commit_async,
+    every,
+)
 from bakehouse.training.job import Job, Order
 from bakehouse.training.work import Algorithm, Halted, Run, Workbench
 
@@ -83,9 +92,8 @@ class TrainingJobs:
         """Fail what a server before this one left unfinished, and clear its folders away."""
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
         self._folder.mkdir(parents=True)
-        while left := self._records.scan(_OPEN):
-            for row in left:
-                await self._store(steps.fail(self.describe(row.key), _LEFT_OPEN, clock.epoch_ms()))
+        for row in every(self._records, _OPEN):
+            await self._store(steps.fail(self.describe(row.key), _LEFT_OPEN, clock.epoch_ms()))
 
     async def stop(self) -> None:
         """Kill what runs. The jobs stay as they are, and fail when a server starts again."""
@@ -111,10 +119,7 @@ class TrainingJobs:
 
     def jobs(self) -> list[Job]:
         """Every job, by name."""
-        found: list[Job] = []
-        while rows := self._records.scan(_JOB, after=found[-1].name if found else ""):
-            found += [steps.from_row(row.value) for row in rows]
-        return found
+        return [steps.from_row(row.value) for row in every(self._records, _JOB)]
 
     async def create(self, order: Order) -> Job:
         """Accept a job; it is stored when this returns, and runs as soon as there is room.
@@ -174,7 +179,7 @@ class TrainingJobs:
             await run.record(steps.halt(run.job, clock.epoch_ms()))
         except JobFailed as failure:
             await run.record(steps.fail(run.job, failure.message, clock.epoch_ms()))
-        except Exception as error:  # noqa: BLE001 - a task's edge: the job must end, come what may
+        except Exception as error:  # noqa: BLE001  # a task's edge: the job must end, come what may
             _log.exception("Training job %s met an error of ours.", run.job.name)
             reason = f"InternalServerError: We encountered an internal error: {error!r}"
             await run.record(steps.fail(run.job, reason, clock.epoch_ms()))

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from urllib.parse import parse_qsl, unquote
 from uuid import uuid4
@@ -17,16 +17,24 @@ from uuid import uuid4
 from botocore.model import OperationModel, ServiceModel
 
 from bakehouse.clock import Clock
-from bakehouse.faults import Broken, CallRefused, Fault, LimitExceeded, Unimplemented
+from bakehouse.faults import (
+    Broken,
+    CallRefused,
+    Fault,
+    LimitExceeded,
+    Rejected,
+    Unimplemented,
+)
 from bakehouse.wire import models, parsing, serializing
+from bakehouse.wire.bodies import CheckedBody
 from bakehouse.wire.errors import error_response
 from bakehouse.wire.models import Family
 from bakehouse.wire.routing import Router
 from bakehouse.wire.signatures import UNSIGNED, Signature, Verifier, spelled
-from bakehouse.wire.types import Answer, AwsError, Body, Call, Params, Request, Response, Service
+from bakehouse.wire.types import Answer, AwsError, Call, Params, Request, Response, Service
 from bakehouse.wire.validation import Check, Checks, violations_text
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 PARAMETER_BYTES = 8 * 1024 * 1024
 """The largest body of the protocols whose bodies are parameters: JSON, query and XML."""
@@ -99,16 +107,15 @@ class Door:
         except AwsError as error:
             return self._refuse(request, meant, spelled(error, meant.family), request_id)
         except parsing.Malformed as error:
-            return self._refuse(request, meant, _malformed(meant.family, str(error)), request_id)
-        except Fault as fault:
+            return self._refuse(request, meant, _malformed(meant.family, error), request_id)
+        except (Rejected, Broken) as fault:
             if isinstance(fault, Broken) and not isinstance(fault, Unimplemented):
-                log.exception("request %s failed", request_id)
+                _log.error("Request %s failed: %s", request_id, fault)
             return self._refuse(request, meant, self._aws_error(fault), request_id)
-        except Exception:
-            log.exception("request %s (%s %s) failed", request_id, request.method, request.path)
-            broken = AwsError(
-                "InternalFailure", f"Something went wrong in request {request_id}.", 500
-            )
+        except Exception:  # noqa: BLE001  # the last resort of a request: all is logged
+            _log.exception("Request %s (%s %s) failed.", request_id, request.method, request.path)
+            text = f"Something went wrong in request {request_id}."
+            broken = AwsError(self.service.broken_code, text, 500)
             return self._refuse(request, meant, broken, request_id)
 
     async def call(self, operation: str, params: Params) -> Params:
@@ -168,7 +175,7 @@ class Door:
         compiled = self._compile(operation, meant.family, meant.version)
         params = compiled.read(request, meant.path, meant.form, body)
         if streams:
-            params[str(models.payload_member(compiled.model.input_shape))] = _Checked(request)
+            params[str(models.payload_member(compiled.model.input_shape))] = CheckedBody(request)
         self._check(compiled, params)
         call = Call(
             operation,
@@ -180,7 +187,8 @@ class Door:
         )
         result = await self.service.operations[operation](call, params)
         answer = result if isinstance(result, Answer) else Answer(result)
-        return compiled.write(answer, request_id)
+        response = compiled.write(answer, request_id)
+        return response if answer.body is None else replace(response, body=answer.body)
 
     @cached_property
     def _streaming(self) -> frozenset[str]:
@@ -255,11 +263,11 @@ class Door:
     # From fault to answer
 
     def _aws_error(self, fault: Fault) -> AwsError:
+        if isinstance(fault, Rejected):
+            return self.service.aws_error(fault)
         if isinstance(fault, Unimplemented):
-            return AwsError("NotImplemented", str(fault), 501)
-        if isinstance(fault, Broken):
-            return AwsError("InternalFailure", str(fault), 500)
-        return self.service.aws_error(fault)
+            return AwsError("NotImplemented", fault.message, 501)
+        return AwsError(self.service.broken_code, fault.message, 500)
 
     def _refuse(
         self, request: Request, meant: _Meant, error: AwsError, request_id: str
@@ -296,9 +304,11 @@ def _with_form(meant: _Meant, body: bytes) -> _Meant:
     return _Meant(meant.family, meant.version, form.get("Action"), {}, form)
 
 
-def _malformed(family: Family, text: str) -> AwsError:
+def _malformed(family: Family, error: parsing.Malformed) -> AwsError:
+    text = str(error)
     if family == "rest-xml":
-        return AwsError("MalformedXML", text, 400)
+        outside = isinstance(error, parsing.MalformedParameter)
+        return AwsError("InvalidArgument" if outside else "MalformedXML", text, 400)
     if family == "query":
         return AwsError("MalformedQueryString", text, 400)
     return AwsError("SerializationException", text, 400)
@@ -312,33 +322,3 @@ def _unknown(family: Family, name: str | None) -> AwsError:
         return AwsError("InvalidAction", f"Could not find operation {name}.", 400)
     status = 404 if family == "rest-json" else 400
     return AwsError("UnknownOperationException", f"There is no operation {name}.", status)
-
-
-class _Checked:
-    """A streamed body that is compared with the digest which the client signed."""
-
-    def __init__(self, request: Request) -> None:
-        self._body: Body = request.body
-        self._declared = request.headers.get("x-amz-content-sha256", "")
-        if self._declared.startswith("STREAMING-"):
-            text = f"Bodies of the form {self._declared} are not read yet; send the body whole."
-            raise AwsError("NotImplemented", text, 501)
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        digest = hashlib.sha256()
-        async for chunk in self._body:
-            digest.update(chunk)
-            yield chunk
-        if self._declared and self._declared not in (UNSIGNED, digest.hexdigest()):
-            text = "The provided 'x-amz-content-sha256' header does not match what was computed."
-            raise AwsError("XAmzContentSHA256Mismatch", text, 400)
-
-    async def read(self, limit_bytes: int) -> bytes:
-        chunks: list[bytes] = []
-        size = 0
-        async for chunk in self:
-            size += len(chunk)
-            if size > limit_bytes:
-                raise LimitExceeded("The body", size, limit_bytes, "bytes")
-            chunks.append(chunk)
-        return b"".join(chunks)

@@ -35,6 +35,10 @@ class Malformed(Exception):
     """The bytes do not have the form of the operation's input. The message says where."""
 
 
+class MalformedParameter(Malformed):
+    """It is not the body: a value in the path, the query or a header does not have its form."""
+
+
 # Scalars, from text (headers, query, XML) or from JSON values
 
 
@@ -362,9 +366,12 @@ def rest_reader(
     ) -> Params:
         sources = {"uri": path, "querystring": query, "header": headers, "headers": headers}
         values: Params = {}
-        for name, where, read_one in readers:
-            if (value := read_one(sources[where])) is not None:
-                values[name] = value
+        try:
+            for name, where, read_one in readers:
+                if (value := read_one(sources[where])) is not None:
+                    values[name] = value
+        except Malformed as error:
+            raise MalformedParameter(str(error)) from error
         return values
 
     return read

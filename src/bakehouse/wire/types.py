@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from bakehouse.faults import Fault
+from bakehouse.faults import Rejected
 
 Params = dict[str, Any]
 """A request or an answer as botocore sees it: member name → value. Blobs are ``bytes``, timestamps
@@ -61,6 +61,7 @@ class Call:
     request_id: str
     account_id: str
     region: str
+    """The one that the request was signed for. ARNs are of the server's own region instead."""
     access_key_id: str
     headers: Mapping[str, str] = field(default_factory=dict)
     """The request's headers in lower case; empty for a call from within."""
@@ -75,6 +76,8 @@ class Answer:
     """Replaces the status of the model, as 206 does for a range."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """Headers beside those that the model describes."""
+    body: bytes | None = None
+    """Replaces the body that the model describes, where a service does not keep to its model."""
 
 
 Operation = Callable[[Call, Params], Awaitable[Params | Answer]]
@@ -117,11 +120,13 @@ class Service:
     """The service in the credential scope: ``sagemaker``."""
     operations: Mapping[str, Operation]
     """Operation name (``CreateBucket``) → what does it. Anything else is answered as unknown."""
-    aws_error: Callable[[Fault], AwsError]
-    """Spells a fault as this service does."""
+    aws_error: Callable[[Rejected], AwsError]
+    """Spells a rejection as this service does."""
     target_prefix: str | None = None
     """What stands before the dot in ``X-Amz-Target``, for the JSON protocols."""
     invalid_code: str = "ValidationException"
     """The error code for parameters that break the model's constraints."""
+    broken_code: str = "InternalFailure"
+    """The error code, with status 500, for whatever is our own fault."""
     xml_roots: Mapping[str, str] = field(default_factory=dict)
     """Operation → name of the answer's outermost XML element, which botocore's models leave out."""

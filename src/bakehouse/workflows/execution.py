@@ -127,9 +127,9 @@ class RunningExecution:
                     return
                 self._save(self._advance(happened))
             await self._saved
-        except StorageFailed:
+        except StorageFailed as failed:
             # It stays RUNNING in the records and goes on from there at the next start.
-            _log.exception("%s was left where it stands.", self.execution.arn)
+            _log.error("%s was left where it stands: %s", self.execution.arn, failed)
 
     def _advance(self, happened: Happened) -> Step:
         try:

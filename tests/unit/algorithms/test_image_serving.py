@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from PIL import Image
 
 from bakehouse.algorithms.image_classification.artifact import Metadata, sha256, write_metadata
 from bakehouse.algorithms.image_classification.graph import to_onnx
+from bakehouse.algorithms.image_classification.images import open_image
 from bakehouse.algorithms.image_classification.networks import small_network
 from bakehouse.algorithms.image_classification.serving import ImageClassifier, load
 from bakehouse.faults import InvalidInput, ModelFailed
@@ -126,6 +129,52 @@ def test_a_huge_stated_size_is_refused_by_its_header(model: ImageClassifier) -> 
     png[16:24] = (60_000).to_bytes(4, "big") * 2
     with pytest.raises(ModelFailed, match="unable to evaluate"):
         model.predict(bytes(png), "image/png", None)
+
+
+@pytest.mark.parametrize("size", [(1, 65_501), (65_501, 1)])
+def test_a_side_that_is_too_long_is_refused(folder: Path, size: tuple[int, int]) -> None:
+    """Few pixels in an extreme shape would cost gigabytes in the resize."""
+    patient = load(folder, image_pixels=40_000_000)
+    with pytest.raises(ModelFailed, match="unable to evaluate") as caught:
+        patient.predict(encoded(Image.new("L", size)), "image/png", None)
+    assert caught.value.status == 400
+    assert patient.decode(encoded(Image.new("L", (1, 65_500)))).shape == SHAPE
+
+
+MEASURE = """
+import io, sys
+from PIL import Image
+from bakehouse.algorithms.image_classification.images import open_image, stretch, to_planes
+mode, width, height, columns = sys.argv[1], *map(int, sys.argv[2:])
+def peak():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+before = peak()
+to_planes(stretch(open_image(sys.stdin.buffer.read(), 3, 40_000_000), columns, 16))
+print((peak() - before) // 1024)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize(
+    ("mode", "size", "columns"),
+    [("I;16", (2000, 4000), 16), ("P", (2000, 4000), 16), ("RGB", (630, 12_600), 9999)],
+)
+def test_a_picture_takes_about_twice_its_own_memory(
+    mode: str, size: tuple[int, int], columns: int
+) -> None:
+    """Eight million pixels, 32 MB as RGB: neither mode nor shape multiplies that."""
+    words = [sys.executable, "-c", MEASURE, mode, *map(str, size), str(columns)]
+    done = subprocess.run(words, input=encoded(Image.new(mode, size)), stdout=-1, check=True)
+    assert int(done.stdout) < 90
+
+
+def test_a_large_picture_is_converted_as_a_small_one(folder: Path) -> None:
+    """Sixteen bits of grey, changed strip by strip, come out row for row."""
+    rows = np.arange(3000, dtype=np.uint16) // 12 << 8
+    tall = Image.fromarray(np.repeat(rows[:, None], 1000, axis=1))
+    opened = open_image(encoded(tall), 3, 40_000_000)
+    assert np.array_equal(np.asarray(opened)[:, 7, 1], rows >> 8)
 
 
 def test_threads_get_their_own_answers(model: ImageClassifier) -> None:

@@ -11,12 +11,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from bakehouse.algorithms import ALGORITHMS
+from bakehouse.algorithms.image_classification.channels import LabelledImages
 from bakehouse.algorithms.image_classification.console import Console
 from bakehouse.algorithms.image_classification.failures import CustomerError
+from bakehouse.algorithms.image_classification.fit import network_for
+from bakehouse.algorithms.image_classification.hyperparameters import read_hyperparameters
 from bakehouse.algorithms.image_classification.job import Options, options_from, train
+from bakehouse.algorithms.image_classification.memory import check_memory, needed_bytes
+from bakehouse.algorithms.image_classification.plan import plan_for
 from bakehouse.algorithms.image_classification.serving import load
 from support.striped_pictures import CHANNELS, REQUIRED, encoded, striped, write_job
 
@@ -140,6 +146,13 @@ def link_out(job: Path) -> None:
     picture.symlink_to(job / "secret.png")
 
 
+def link_to_itself(job: Path) -> None:
+    """Make a picture of the training channel a link that leads nowhere but to itself."""
+    picture = job / "input/data/train/stripes_000.png"
+    picture.unlink()
+    picture.symlink_to(picture)
+
+
 LIST = "input/data/train_lst/train.lst"
 PICTURE = "input/data/train/stripes_003.png"
 CONFIG = "input/config"
@@ -160,6 +173,9 @@ CONFIG = "input/config"
             "input image size smaller than input shape: stripes_003.png",
         ),
         (put(PICTURE, encoded(Image.new("1", (8000, 5001)))), "the limit is 40000000"),
+        (put(LIST, b"0\t0\t" + b"a" * 300), "train.lst, line 1: the path"),
+        (link_to_itself, "The file stripes_000.png cannot be read: "),
+        (put(PICTURE, encoded(Image.new("1", (1, 65_501)))), "the limit of each side is 65500"),
         (link_out, "leads out of the channel's folder"),
         (put("input/data/train_lst/b.lst", b""), "exactly one file whose name ends with .lst"),
         (put(f"{CONFIG}/hyperparameters.json", b"{"), "hyperparameters.json does not hold JSON"),
@@ -212,7 +228,61 @@ def test_fewer_images_than_a_batch_is_the_customers(tmp_path: Path) -> None:
         run(job)
 
 
-@pytest.mark.parametrize("seed", ["-1", "x", "1.5", str(2**63)])
+def test_a_resize_beyond_the_largest_picture_is_the_customers(tmp_path: Path) -> None:
+    """A side that would blow a thin picture up is refused before it does."""
+    job = write_job(tmp_path, REQUIRED | {"resize": "17"})
+    (job / PICTURE).write_bytes(encoded(Image.new("L", (1, 40_000))))
+    with pytest.raises(CustomerError, match=r"stripes_003\.png .* resized to a shorter side of 17"):
+        run(job)
+
+
+def test_a_training_beyond_the_machines_memory_is_the_customers(tmp_path: Path) -> None:
+    """The need is told before it is taken, with what could be made smaller."""
+    given = {"image_shape": "3,4096,4096", "resize": "4097", "num_layers": "200"}
+    samples = {"num_training_samples": "64", "mini_batch_size": "64", "epochs": "1"}
+    picture = np.zeros((3, 4096, 4096), np.uint8)
+    data = LabelledImages([picture] * 64, np.zeros(64, np.int64))
+    configuration = read_hyperparameters(REQUIRED | given | samples)
+    plan = plan_for(configuration, strict_defaults=False)
+    with pytest.raises(CustomerError) as caught:
+        check_memory(plan, configuration["image_shape"], 2, data, data)
+    assert re.fullmatch(
+        r"Training with image_shape 3,4096,4096, mini_batch_size 64 and 2 classes would need about"
+        r" \d{4,} GB of memory; this machine has \d+ GB\. Take a smaller image_shape or"
+        r" mini_batch_size, or fewer layers\.",
+        str(caught.value),
+    )
+
+
+@pytest.mark.parametrize(
+    ("layers", "shape"),
+    [
+        (None, (3, 33, 70)),
+        (None, (1, 5, 9)),
+        (20, (3, 28, 21)),
+        (18, (1, 32, 32)),
+        (50, (3, 60, 72)),
+    ],
+)
+def test_the_estimate_counts_what_the_layers_put_out(
+    layers: int | None, shape: tuple[int, int, int]
+) -> None:
+    """The largest output and the sum of all are those of the network as it runs."""
+    given = {"mini_batch_size": "1000", "image_shape": ",".join(map(str, shape))}
+    if layers is not None:
+        given["num_layers"] = str(layers)
+    plan = plan_for(read_hyperparameters(REQUIRED | given), strict_defaults=False)
+    network = network_for(plan, shape, 2, None).eval()
+    sizes: list[int] = []
+    for module in network.modules():
+        if not list(module.children()):
+            module.register_forward_hook(lambda _m, _i, output: sizes.append(output.numel()))
+    network(torch.zeros(1, *shape))
+    weights = 4 * 6 * sum(weight.numel() for weight in network.parameters())
+    assert needed_bytes(plan, shape, 2, 1) == weights + 4 * 1000 * sum(sizes)
+
+
+@pytest.mark.parametrize("seed", ["-1", "\uff11", "x", "1.5", str(2**63)])
 def test_a_seed_that_is_no_number_is_refused(seed: str) -> None:
     """The variable is named."""
     with pytest.raises(CustomerError, match="BAKEHOUSE_SEED"):

@@ -19,6 +19,19 @@ def test_drawn_images_are_written_and_the_folder_is_printed(tmp_path: Path) -> N
     assert len((out / "train.lst").read_text().splitlines()) == 1000
 
 
+def test_other_images_stay_without_replace(tmp_path: Path) -> None:
+    """A second run with another seed says what is there and how to go on."""
+    out = tmp_path / "images"
+    words = ["--out", str(out), "--drawn", "--seed"]
+    assert CliRunner().invoke(command, [*words, "5"]).exit_code == 0
+    refused = CliRunner().invoke(command, [*words, "6"])
+    assert refused.exit_code == 1
+    assert "holds drawings (bicycle, motorcycle, seed 5); choose another" in refused.stderr
+    assert '"seed": 5' in (out / "source.json").read_text()
+    assert CliRunner().invoke(command, [*words, "6", "--replace"]).exit_code == 0
+    assert '"seed": 6' in (out / "source.json").read_text()
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -84,11 +84,41 @@ def test_only_vehicles_can_be_asked_to_be_drawn(tmp_path: Path) -> None:
         prepare_data(tmp_path / "out", labels=["fox", "bicycle"], drawn=True)
 
 
-def test_a_folder_from_the_same_source_is_left_alone(tmp_path: Path) -> None:
-    """Photographs that are there are found again, without any archive."""
+def write_photographs(out: Path) -> None:
+    """A folder that says it holds photographs."""
     small = draw_vehicles(0, train=3, test=1)
     source = cifar_source(["bicycle", "motorcycle"])
-    write_folder(tmp_path / "out", Dataset(small.classes, small.train, small.test, source))
+    write_folder(out, Dataset(small.classes, small.train, small.test, source))
+
+
+@pytest.mark.parametrize("spoil", [False, True])
+def test_other_images_are_kept_unless_they_may_be_replaced(tmp_path: Path, spoil: bool) -> None:
+    """The sentence says what is there, also where its description is damaged; nothing is lost."""
+    out = tmp_path / "out"
+    write_photographs(out)
+    if spoil:
+        (out / "source.json").write_text("{")
+    there = "images of another source" if spoil else r"photographs of CIFAR-100 \(bicycle, "
+    with pytest.raises(InvalidInput, match=f"out holds {there}.*--replace"):
+        prepare_data(out, drawn=True, replace=False)
+    assert len(list((out / "train").iterdir())) == 6
+
+
+def test_a_replacement_is_told_before_it_happens(tmp_path: Path) -> None:
+    """Photographs make way for drawings where they may, and then nothing is said of the same."""
+    out, lines = tmp_path / "out", list[str]()
+    write_photographs(out)
+    prepare_data(out, drawn=True, seed=3, report=lines.append)
+    assert lines[0].startswith(f"Replacing what {out} holds: photographs of CIFAR-100 (bicycle, ")
+    prepare_data(out, drawn=True, seed=3, replace=False, report=lines.append)
+    assert lines[-1] == f"{out} holds these drawings already."
+    with pytest.raises(InvalidInput, match=r"drawings \(bicycle, motorcycle, seed 3\)"):
+        prepare_data(out, drawn=True, seed=4, replace=False)
+
+
+def test_a_folder_from_the_same_source_is_left_alone(tmp_path: Path) -> None:
+    """Photographs that are there are found again, without any archive."""
+    write_photographs(tmp_path / "out")
     before = (tmp_path / "out").stat().st_ino
     prepared = prepare_data(tmp_path / "out", download=False)
     assert (prepared.source, prepared.counts) == ("cifar-100", {"train": 6, "test": 2})

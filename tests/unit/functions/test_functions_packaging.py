@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from bakehouse.cli.package import command
-from bakehouse.faults import InvalidInput
+from bakehouse.faults import InvalidInput, StorageFailed
 from bakehouse.functions.archives import check_archive
 from bakehouse.functions.packaging import pack
 
@@ -149,3 +149,27 @@ def test_the_command_says_what_to_do(tmp_path: Path) -> None:
     assert "correct requirements.txt" in failed.stderr
     assert archive.read_bytes() == b"before"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["classify", "out.zip"]
+
+
+def test_an_archive_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    """The sentence has the target, not a name of ours, and no folder is made for it."""
+    folder = folder_with(tmp_path, **{"a.py": "x"})
+    with pytest.raises(StorageFailed, match=r"no folder .*none for x\.zip; make it first"):
+        pack(folder, tmp_path / "none" / "x.zip", on_line=ignore)
+    (tmp_path / "taken.zip").mkdir()
+    with pytest.raises(StorageFailed) as caught:
+        pack(folder, tmp_path / "taken.zip", on_line=ignore)
+    assert caught.value.message == (
+        f"{tmp_path / 'taken.zip'} cannot be written: Is a directory."
+        " Name a place that can be written to."
+    )
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["classify", "taken.zip"]
+
+
+def test_a_folder_that_takes_no_file_is_told(tmp_path: Path) -> None:
+    """Where the disk refuses every new file, the command ends with one sentence."""
+    folder = folder_with(tmp_path, **{"a.py": "x"})
+    result = CliRunner().invoke(command, [str(folder), "-o", "/proc/x.zip"])
+    assert result.exit_code == 1
+    assert "/proc/x.zip cannot be written: " in result.stderr
+    assert "Errno" not in result.stderr

@@ -16,7 +16,7 @@ from bakehouse.wire.types import AwsError
 from support.doors import client, served
 
 GROUP = "/aws/sagemaker/TrainingJobs"
-ARN = f"arn:aws:logs:us-east-1:123456789012:log-group:{GROUP}"
+ARN = f"arn:aws:logs:eu-central-1:123456789012:log-group:{GROUP}"
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +30,8 @@ def store() -> LogStore:
 
 @pytest.fixture(scope="module")
 def logs(store: LogStore) -> Iterator[Any]:
-    """A client of the store's door."""
-    with served([service(store)]) as url:
+    """A client of the store's door; it signs for another region than that of the ARNs."""
+    with served([service(store, "eu-central-1")]) as url:
         yield client("logs", url)
 
 

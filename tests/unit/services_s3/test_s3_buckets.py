@@ -65,6 +65,7 @@ def test_a_bucket_is_made_where_the_request_goes(endpoint: str, client: Any) -> 
     again = refusal(abroad.create_bucket, Bucket="abroad", **here)
     assert again == ("BucketAlreadyOwnedByYou", 409)
     assert client.head_bucket(Bucket="abroad")["BucketRegion"] == "eu-west-1"
+    assert client.get_bucket_location(Bucket="abroad")["LocationConstraint"] == "eu-west-1"
     abroad.close()
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import botocore.session
 import pytest
 
-from bakehouse.faults import InvalidInput, LimitExceeded, NotFound, StorageFailed
+from bakehouse.faults import InvalidInput, LimitExceeded, NotFound, Rejected
 from bakehouse.hosting import Hosting
 from bakehouse.hosting.types import Overloaded
 from bakehouse.services.sagemaker_runtime import aws_error, service
@@ -138,12 +138,11 @@ def test_what_is_not_built_or_too_large_is_refused(tmp_path: Path) -> None:
 
 def test_faults_have_the_codes_of_the_runtime() -> None:
     """Each kind of fault has its code and status."""
-    faults = [
+    faults: list[tuple[Rejected, str, int]] = [
         (LimitExceeded("Body", 7, 6_291_456, "bytes"), "413", 413),
         (Overloaded("later"), "ServiceUnavailable", 503),
         (InvalidInput("a", 1, "b"), "ValidationError", 400),
         (NotFound("endpoint", "e"), "ValidationError", 400),
-        (StorageFailed("disk"), "InternalFailure", 500),
     ]
     errors = [aws_error(fault) for fault, _, _ in faults]
     assert [(one.code, one.status) for one in errors] == [one[1:] for one in faults]

@@ -127,6 +127,9 @@ def test_another_ending_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_not_there_is_a_storage_fault(tmp_path: Path) -> None:
-    """The disk's refusal is a sentence."""
-    with pytest.raises(StorageFailed, match="cannot be written"):
+    """It is not made, as `package` makes none; the disk's own refusal is a sentence too."""
+    with pytest.raises(StorageFailed, match=r"no folder .*none for g\.svg; make it first"):
         draw(GATE).save(tmp_path / "none" / "g.svg")
+    (tmp_path / "taken.svg").mkdir()
+    with pytest.raises(StorageFailed, match=r"taken\.svg cannot be written: Is a directory\."):
+        draw(GATE).save(tmp_path / "taken.svg")

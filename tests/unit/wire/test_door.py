@@ -4,33 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from bakehouse import clock
-from bakehouse.faults import CallRefused, Fault, NotFound, StorageFailed
+from bakehouse.faults import CallRefused, JobFailed, NotFound, Rejected, StorageFailed
 from bakehouse.wire.door import Door, House
-from bakehouse.wire.types import AwsError, Call, Operation, Params, Request, Response, Service
+from bakehouse.wire.types import (
+    Answer,
+    AwsError,
+    Call,
+    Operation,
+    Params,
+    Request,
+    Response,
+    Service,
+)
+from support.bodies import Bytes
 
 OPEN_HOUSE = House("123456789012", "us-east-1", None, clock.now, 10_000)
 
 
-class Bytes:
-    """A body that is already here."""
-
-    def __init__(self, content: bytes) -> None:
-        self.content = content
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        yield self.content
-
-    async def read(self, limit_bytes: int) -> bytes:
-        return self.content
-
-
-def spelled(fault: Fault) -> AwsError:
+def spelled(fault: Rejected) -> AwsError:
     """Faults as this test's services spell them."""
     return AwsError("ValidationException", str(fault), 400)
 
@@ -112,6 +109,27 @@ def test_faults_are_spelled_by_the_service_and_ours_are_500() -> None:
         assert error_of(ask(door, body, "DescribeTrainingJob"))[:2] == expected
 
 
+def test_a_broken_disk_has_the_services_own_code_and_one_line_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A full disk fails every request; the log stays readable."""
+    operations = {"DescribeTrainingJob": failing(StorageFailed("the disk is full"))}
+    service = Service("sagemaker", "x", operations, spelled, "SageMaker", broken_code="Ours")
+    response = ask(Door(service, OPEN_HOUSE), b'{"TrainingJobName": "j"}', "DescribeTrainingJob")
+    assert error_of(response)[:2] == (500, "Ours")
+    (record,) = caplog.records
+    assert "the disk is full" in record.getMessage()
+    assert record.exc_info is None
+
+
+def test_failed_work_that_nobody_expected_is_a_mistake_of_ours() -> None:
+    """An operation tells its caller about failed work itself, or has forgotten to."""
+    operations = {"DescribeTrainingJob": failing(JobFailed("ClientError", "bad data"))}
+    door = opened("sagemaker", operations, "SageMaker")
+    response = ask(door, b'{"TrainingJobName": "j"}', "DescribeTrainingJob")
+    assert error_of(response)[:2] == (500, "InternalFailure")
+
+
 def test_a_mistake_of_ours_tells_the_request_and_nothing_else() -> None:
     """What went wrong inside stays in the log."""
     secret = RuntimeError("a secret path")
@@ -164,4 +182,32 @@ def test_a_streamed_body_is_compared_with_what_was_signed() -> None:
     request = Request("PUT", "/b/k", "", headers, Bytes(b"x"))
     response = asyncio.run(door.answer(request, None))
     assert response.status == 400
-    assert b"XAmzContentSHA256Mismatch" in bytes(response.body)  # type: ignore[arg-type]
+    assert isinstance(response.body, bytes)
+    assert b"XAmzContentSHA256Mismatch" in response.body
+
+
+def test_a_bad_number_in_a_query_is_an_argument_and_bad_xml_is_not() -> None:
+    """S3's clients are told where to look: beside the body, or in it."""
+    door = opened("s3", {"ListObjectsV2": describe, "DeleteObjects": describe})
+    for method, query, code in (
+        ("GET", "list-type=2&max-keys=abc", b"InvalidArgument"),
+        ("POST", "delete", b"MalformedXML"),
+    ):
+        request = Request(method, "/b", query, {}, Bytes(b"<Delete>"))
+        response = asyncio.run(door.answer(request, None))
+        assert response.status == 400
+        assert isinstance(response.body, bytes)
+        assert b"<Code>%s</Code>" % code in response.body
+
+
+def test_a_ready_body_goes_out_as_it_is() -> None:
+    """An operation of a service that does not keep to its model; calls within get the model's."""
+
+    async def locate(call: Call, params: Params) -> Answer:
+        return Answer({"LocationConstraint": "eu-west-1"}, body=b"<R/>")
+
+    door = opened("s3", {"GetBucketLocation": locate})
+    response = asyncio.run(door.answer(Request("GET", "/b", "location", {}, Bytes(b"")), None))
+    assert (response.status, response.body) == (200, b"<R/>")
+    within = call_within(door, "GetBucketLocation", {"Bucket": "b"})
+    assert within == {"LocationConstraint": "eu-west-1"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,22 +14,10 @@ from botocore.credentials import Credentials
 
 from bakehouse.wire.signatures import CODES, UNSIGNED, Verifier, signature_of, spelled
 from bakehouse.wire.types import AwsError, Request
+from support.bodies import Bytes
 
 KEY, SECRET = "AKIAEXAMPLE", "a secret"
 VERIFIER = Verifier({KEY: SECRET})
-
-
-class Bytes:
-    """A body that is already here."""
-
-    def __init__(self, content: bytes) -> None:
-        self.content = content
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        yield self.content
-
-    async def read(self, limit_bytes: int) -> bytes:
-        return self.content
 
 
 def signed(

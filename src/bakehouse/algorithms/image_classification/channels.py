@@ -159,10 +159,10 @@ def _picture(
     content = _content(folder, channel, entry.path)
     try:
         image = open_image(content, channels, geometry.limit_pixels)
+        if geometry.resize is not None:
+            image = resize_shorter(image, geometry.resize, geometry.limit_pixels)
     except Unreadable as error:
         raise CustomerError(f"The image {entry.path} of the {channel} channel {error}.") from error
-    if geometry.resize is not None:
-        image = resize_shorter(image, geometry.resize)
     if image.width < columns or image.height < rows:
         raise CustomerError(
             f"input image size smaller than input shape: {entry.path} of the {channel} channel has"
@@ -173,10 +173,10 @@ def _picture(
 
 
 def _content(folder: Path, channel: str, name: str) -> bytes:
-    path = (folder / name).resolve()
-    if not path.is_relative_to(folder):
-        raise invalid_list(channel, f"The path {name} leads out of the channel's folder.")
     try:
+        path = (folder / name).resolve()
+        if not path.is_relative_to(folder):
+            raise invalid_list(channel, f"The path {name} leads out of the channel's folder.")
         if path.stat().st_size > FILE_BYTES:
             raise CustomerError(
                 f"The image {name} of the {channel} channel is over {FILE_BYTES} bytes."
@@ -184,6 +184,9 @@ def _content(folder: Path, channel: str, name: str) -> bytes:
         return path.read_bytes()
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
         raise invalid_list(channel, f"There is no file {name} in the {channel} channel.") from error
+    except (OSError, RuntimeError) as error:  # the latter is a link that leads to itself
+        why = getattr(error, "strerror", None) or "Symlink loop"
+        raise invalid_list(channel, f"The file {name} cannot be read: {why}.") from error
 
 
 def read_document(path: Path) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -27,8 +27,8 @@ LINE_EVERY = 20
 """Batches between two ``Batch`` lines; the first comes after one more than that."""
 AVERAGE_EVERY = 4
 """Steps between two updates of the averaged weights."""
-EVALUATE_TOGETHER = 256
-"""Pictures in a batch of the evaluation."""
+EVALUATE_TOGETHER, EVALUATE_PIXELS = 256, 256 * 224 * 224
+"""Pictures in a batch of the evaluation, and pixels of all of them; a single one may have more."""
 
 Save = Callable[[nn.Module], str]
 """Stores a network as the job's model and returns the file's path."""
@@ -101,7 +101,7 @@ class _Training:
         self.train, self.labels = train, torch.from_numpy(train.labels)
         self.pixels = None if _crops(plan) else _stack(train)
         self.checks, self.check_labels = _stack(validation), torch.from_numpy(validation.labels)
-        self.network = _network(plan, task, self.pixels)
+        self.network = network_for(plan, task.shape, task.num_classes, self.pixels)
         self.decay = plan.averaging if isinstance(plan, Recipe) else 0.0
         self.average = copy.deepcopy(self.network) if self.decay else None
         self.optimizer = optimizer_for(self.network, plan)
@@ -231,21 +231,38 @@ def probabilities(network: nn.Module, pixels: Tensor, *, mirror: bool) -> Tensor
     """
     network.eval()
     answers = []
+    together = evaluated_together(pixels.shape[1:])
     with torch.inference_mode():
-        for start in range(0, len(pixels), EVALUATE_TOGETHER):
-            x = as_float(pixels[start : start + EVALUATE_TOGETHER])
+        for start in range(0, len(pixels), together):
+            x = as_float(pixels[start : start + together])
             answer = network(x).softmax(1)
             answers.append((answer + network(x.flip(3)).softmax(1)) / 2 if mirror else answer)
     return torch.cat(answers)
 
 
-def _network(plan: Plan, task: Task, pixels: Tensor | None) -> nn.Module:
+def evaluated_together(shape: Sequence[int]) -> int:
+    """How many pictures of this shape, channels x rows x columns, are evaluated in one batch."""
+    return max(1, min(EVALUATE_TOGETHER, EVALUATE_PIXELS // (shape[1] * shape[2])))
+
+
+def network_for(
+    plan: Plan, shape: tuple[int, int, int], num_classes: int, pixels: Tensor | None
+) -> nn.Module:
+    """Build the network that a plan trains.
+
+    Args:
+        plan: decides which.
+        shape: channels, rows, columns.
+        num_classes: the width of the output.
+        pixels: the training pictures, whose mean and deviation our network holds; None for those of
+            an even spread.
+    """
     if isinstance(plan, AwsTable) and plan.num_layers is not None:
-        network = resnet(plan.num_layers, task.shape, task.num_classes)
+        network = resnet(plan.num_layers, shape, num_classes)
     else:
-        mean, deviation = _statistics(pixels, task.shape[0])
+        mean, deviation = _statistics(pixels, shape[0])
         widths = plan.widths if isinstance(plan, Recipe) else WIDTHS
-        network = small_network(task.shape, task.num_classes, widths, mean, deviation)
+        network = small_network(shape, num_classes, widths, mean, deviation)
     # PyTorch's own types do not know that ``to`` takes a memory format.
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 

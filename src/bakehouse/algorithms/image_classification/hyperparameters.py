@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bakehouse.algorithms.image_classification.failures import CustomerError
+from bakehouse.algorithms.image_classification.images import SIDE
+from bakehouse.algorithms.image_classification.numerals import decimal, whole
 from bakehouse.faults import shorten
 
 Parse = Callable[[str], Any]
@@ -44,7 +46,7 @@ class Hyperparameter:
 
 def _integer(low: int, high: float = math.inf) -> Parse:
     def parse(text: str) -> int:
-        value = int(text)
+        value = whole(text)
         if not low <= value <= high:
             raise ValueError(text)
         return value
@@ -53,8 +55,8 @@ def _integer(low: int, high: float = math.inf) -> Parse:
 
 
 def _fraction(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= 1:  # also refuses NaN
+    value = decimal(text)
+    if not 0 <= value <= 1:
         raise ValueError(text)
     return value
 
@@ -71,7 +73,7 @@ def _choice(*values: Any) -> Parse:
 
 
 def _image_shape(text: str) -> tuple[int, int, int]:
-    if not re.fullmatch(r"\s*[13]\s*,\s*[1-9]\d{0,3}\s*,\s*[1-9]\d{0,3}\s*", text):
+    if not re.fullmatch(r"\s*[13]\s*,\s*[1-9][0-9]{0,3}\s*,\s*[1-9][0-9]{0,3}\s*", text):
         raise ValueError(text)
     channels, rows, columns = (int(side) for side in text.split(","))
     if min(rows, columns) < SMALLEST_SIDE:
@@ -80,7 +82,7 @@ def _image_shape(text: str) -> tuple[int, int, int]:
 
 
 def _epoch_list(text: str) -> tuple[int, ...]:
-    if not re.fullmatch(r"\s*[1-9]\d*\s*(,\s*[1-9]\d*\s*)*", text):
+    if not re.fullmatch(r"\s*[1-9][0-9]*\s*(,\s*[1-9][0-9]*\s*)*", text):
         raise ValueError(text)
     return tuple(sorted(int(epoch) for epoch in text.split(",")))
 
@@ -115,8 +117,8 @@ TABLE: tuple[Hyperparameter, ...] = (
     ),
     Hyperparameter(
         "resize",
-        _COUNT,
-        "a positive integer, larger than the rows and columns of image_shape",
+        _integer(1, SIDE),
+        f"an integer to {SIDE}, larger than the rows and columns of image_shape",
         shapes_training=False,
     ),
     Hyperparameter("top_k", _integer(2), "an integer of at least 2", shapes_training=False),

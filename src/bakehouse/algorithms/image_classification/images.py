@@ -1,7 +1,8 @@
 """From encoded pictures to pixels: checked before they are decoded, always 8-bit RGB or grey.
 
 What is decoded comes from outside. Only PNG and JPEG decoders are tried, and the size that the
-header states is held against a limit before any pixel is produced.
+header states is held against limits before any pixel is produced. No step needs more memory than
+the decoded picture and its result.
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ Pixels = NDArray[np.uint8]
 """An image as rows x columns x channels; 3 channels are red, green, blue, 1 is grey."""
 
 FORMATS = ("PNG", "JPEG")
+SIDE = 65_500
+"""The most pixels in a row or column, as in a JPEG; each costs memory of its own in a resize."""
+_STRIP_PIXELS = 1 << 20
+"""Pixels whose mode is changed at a time."""
 
 _DAMAGE = (
     OSError,
@@ -46,9 +51,10 @@ def open_image(content: bytes, channels: int, limit_pixels: int) -> Image.Image:
         Unreadable: the bytes are no such picture, are damaged, or hold too many pixels.
     """
     try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            check_pixels(image.width, image.height, limit_pixels)
-            return _to_mode(image, "RGB" if channels == 3 else "L")
+        image = Image.open(io.BytesIO(content), formats=FORMATS)
+        check_pixels(image.width, image.height, limit_pixels)
+        image.load()
+        return _to_mode(image, "RGB" if channels == 3 else "L")
     except Unreadable:
         raise
     except _DAMAGE as error:
@@ -56,22 +62,35 @@ def open_image(content: bytes, channels: int, limit_pixels: int) -> Image.Image:
 
 
 def check_pixels(width: int, height: int, limit: int) -> None:
-    """Refuse a picture whose header states more pixels than ``limit``."""
+    """Refuse a picture of more pixels than ``limit`` or with a side longer than ``SIDE``."""
     if width * height > limit:
         raise Unreadable(f"has {width} x {height} pixels; the limit is {limit}")
+    if max(width, height) > SIDE:
+        raise Unreadable(f"has {width} x {height} pixels; the limit of each side is {SIDE}")
 
 
 def stretch(image: Image.Image, width: int, height: int) -> Image.Image:
     """Resize to an exact size, bilinear, without keeping the proportions: as serving does."""
     if image.size == (width, height):
         return image
+    if width * image.height > max(image.width * image.height, width * height):
+        # Pillow works on the rows first: widening a tall picture would make it larger than both.
+        image = image.resize((image.width, height), Image.Resampling.BILINEAR)
     return image.resize((width, height), Image.Resampling.BILINEAR)
 
 
-def resize_shorter(image: Image.Image, side: int) -> Image.Image:
-    """Resize so that the shorter side has ``side`` pixels, keeping the proportions."""
+def resize_shorter(image: Image.Image, side: int, limit_pixels: int) -> Image.Image:
+    """Resize so that the shorter side has ``side`` pixels, keeping the proportions.
+
+    Raises:
+        Unreadable: the result would have more than ``limit_pixels``, or too long a side.
+    """
     scale = side / min(image.size)
     width, height = (max(side, round(length * scale)) for length in image.size)
+    try:
+        check_pixels(width, height, limit_pixels)
+    except Unreadable as error:
+        raise Unreadable(f"resized to a shorter side of {side} {error}") from error
     return stretch(image, width, height)
 
 
@@ -90,12 +109,21 @@ def to_planes(image: Image.Image) -> NDArray[np.uint8]:
 
 
 def _to_mode(image: Image.Image, mode: str) -> Image.Image:
+    """Change the mode strip by strip, so that what lies between never is a whole picture."""
     if image.mode == mode:
-        image.load()
-        return image.copy()
+        return image
+    changed = Image.new(mode, image.size)
+    rows = max(1, _STRIP_PIXELS // image.width)
+    for top in range(0, image.height, rows):
+        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
+        changed.paste(_strip_to_mode(strip, mode), (0, top))
+    return changed
+
+
+def _strip_to_mode(image: Image.Image, mode: str) -> Image.Image:
     if image.mode.startswith("I"):
         # Sixteen bits of grey: Pillow would clip them at 255 where they have to be scaled.
-        scaled = (np.asarray(image, dtype=np.int64) >> 8).clip(0, 255).astype(np.uint8)
+        scaled = (np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
         image = Image.fromarray(scaled)
     if image.mode == "P":
         # By way of RGBA, because Pillow takes a palette's transparency along only there.

@@ -37,6 +37,7 @@ from bakehouse.algorithms.image_classification.hyperparameters import (
     Configuration,
     read_hyperparameters,
 )
+from bakehouse.algorithms.image_classification.memory import check_memory
 from bakehouse.algorithms.image_classification.plan import AwsTable, Plan, Recipe, plan_for
 
 TABLE_FILE = "image_classification/hyperparameters.py"
@@ -61,7 +62,7 @@ def options_from(environment: Mapping[str, str]) -> Options:
         CustomerError: the seed is not a whole number.
     """
     seed = environment.get("BAKEHOUSE_SEED", "0")
-    if not seed.isdecimal() or int(seed) >= 2**63:
+    if not (seed.isascii() and seed.isdecimal()) or len(seed) > 19 or int(seed) >= 2**63:
         raise CustomerError(f"BAKEHOUSE_SEED is {seed!r}; expected a whole number below 2^63.")
     strict = environment.get("BAKEHOUSE_STRICT_DEFAULTS", "").lower() in ("1", "true", "yes", "on")
     return Options(int(seed), strict, _cores())
@@ -94,6 +95,7 @@ def train(root: Path, options: Options, console: Console) -> Outcome:
     torch.set_num_threads(options.threads)
     learn, validate = _channels(root / "input/data", configuration, plan, console)
     _check_sizes(configuration, plan, learn, console)
+    check_memory(plan, configuration["image_shape"], configuration["num_classes"], learn, validate)
     _print_parameters(configuration, plan, options, console)
     task = Task(
         configuration["image_shape"],

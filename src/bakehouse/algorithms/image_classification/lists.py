@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from bakehouse.algorithms.image_classification.failures import CustomerError
+from bakehouse.algorithms.image_classification.numerals import decimal
 from bakehouse.faults import shorten
 
 LIST_BYTES = 1 << 30
+PATH_BYTES, NAME_BYTES = 1024, 255
+"""The longest path, which is S3's longest key, and the longest name in one, which is the disk's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +104,10 @@ def _label(text: str, num_classes: int) -> int:
 
 def _whole(what: str, text: str) -> int:
     try:
-        value = float(text)
+        value = decimal(text)
         if value == int(value):
             return int(value)
-    except (ValueError, OverflowError):
+    except ValueError:
         pass
     raise ValueError(f"the {what} is {shorten(repr(text))}, which is not a whole number")
 
@@ -114,5 +117,12 @@ def _inside(text: str) -> str:
     if not text or path.is_absolute() or ".." in path.parts or "\0" in text:
         raise ValueError(
             f"the path {shorten(repr(text))} does not stay inside the channel's folder"
+        )
+    if len(text.encode()) > PATH_BYTES or any(
+        len(name.encode()) > NAME_BYTES for name in path.parts
+    ):
+        raise ValueError(
+            f"the path {shorten(repr(text))} is too long: {PATH_BYTES} bytes at most,"
+            f" {NAME_BYTES} in each name"
         )
     return str(path)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bakehouse import clock
-from bakehouse.faults import Fault, Rejected
+from bakehouse.faults import Rejected
 from bakehouse.storage.metrics import (
     Datum,
     Dimensions,
@@ -56,12 +56,13 @@ def service(metrics: MetricStore) -> Service:
         "ListMetrics": list_metrics,
     }
     return Service(
-        "cloudwatch",
-        "monitoring",
-        operations,
-        aws_error,
-        "GraniteServiceVersion20100801",
+        name="cloudwatch",
+        signing_name="monitoring",
+        operations=operations,
+        aws_error=aws_error,
+        target_prefix="GraniteServiceVersion20100801",
         invalid_code="ValidationError",
+        broken_code="InternalServiceError",
     )
 
 
@@ -183,8 +184,6 @@ def statistic_to_response(statistic: Statistic, wanted: Sequence[str]) -> Params
     }
 
 
-def aws_error(fault: Fault) -> AwsError:
-    """A fault in CloudWatch's words."""
-    if isinstance(fault, Rejected):
-        return AwsError("InvalidParameterValue", fault.message)
-    return AwsError("InternalServiceError", fault.message, 500)
+def aws_error(fault: Rejected) -> AwsError:
+    """A rejection in CloudWatch's words."""
+    return AwsError("InvalidParameterValue", fault.message)

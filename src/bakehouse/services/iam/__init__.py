@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from bakehouse import clock
-from bakehouse.faults import AlreadyExists, Fault, NotFound
+from bakehouse.faults import AlreadyExists, NotFound, Rejected
 from bakehouse.storage.records import Insert, KeyTaken, Record, Records, commit_async
 from bakehouse.wire.types import AwsError, Call, Params, Service
 
@@ -53,8 +53,14 @@ def service(records: Records) -> Service:
     async def get_role(call: Call, params: Params) -> Params:
         return {"Role": role_to_response(_get(records, params["RoleName"]).value)}
 
-    operations = {"CreateRole": create_role, "GetRole": get_role}
-    return Service("iam", "iam", operations, aws_error, invalid_code="ValidationError")
+    return Service(
+        name="iam",
+        signing_name="iam",
+        operations={"CreateRole": create_role, "GetRole": get_role},
+        aws_error=aws_error,
+        invalid_code="ValidationError",
+        broken_code="ServiceFailure",
+    )
 
 
 async def add_default_role(records: Records, account_id: str) -> None:
@@ -91,7 +97,7 @@ def _role(account_id: str, params: Params) -> dict[str, Any]:
         "RoleName": name,
         "RoleId": "AROA" + "".join(secrets.choice(_ID_LETTERS) for _ in range(17)),
         "Arn": f"arn:aws:iam::{account_id}:role{path}{name}",
-        "CreateDate": clock.now().replace(microsecond=0).isoformat(),
+        "CreateDate": clock.to_second(clock.now()).isoformat(),
         "AssumeRolePolicyDocument": params["AssumeRolePolicyDocument"],
         "MaxSessionDuration": params.get("MaxSessionDuration", 3600),
     }
@@ -116,8 +122,8 @@ def role_to_response(role: dict[str, Any]) -> Params:
     }
 
 
-def aws_error(fault: Fault) -> AwsError:
-    """A fault in IAM's words."""
+def aws_error(fault: Rejected) -> AwsError:
+    """A rejection in IAM's words."""
     match fault:
         case NotFound():
             text = f"The role with name {fault.name} cannot be found."
@@ -125,5 +131,4 @@ def aws_error(fault: Fault) -> AwsError:
         case AlreadyExists():
             text = f"Role with name {fault.name} already exists."
             return AwsError("EntityAlreadyExists", text, 409)
-        case _:
-            return AwsError("ValidationError", str(fault), 400)
+    return AwsError("ValidationError", fault.message)

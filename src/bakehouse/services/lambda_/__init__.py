@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from bakehouse.faults import InvalidInput
@@ -18,9 +19,9 @@ from bakehouse.services.lambda_.shapes import (
     draft_from_request,
     function_to_response,
 )
-from bakehouse.wire.types import Answer, Call, Operation, Params, Service
+from bakehouse.wire.types import Answer, Call, Params, Service
 
-__all__ = ["service"]
+__all__ = ["aws_error", "service"]
 
 _PAGE = 50  # AWS never gives more functions at once
 _CONTEXT_BYTES = 3583
@@ -28,31 +29,13 @@ _CONTEXT_BYTES = 3583
 
 def service(functions: Functions) -> Service:
     """The service ``lambda`` over the functions of a server."""
-    operations: dict[str, Callable[[Functions, Call, Params], Awaitable[Params | Answer]]] = {
-        "CreateFunction": _create_function,
-        "DeleteFunction": _delete_function,
-        "GetFunction": _get_function,
-        "GetFunctionConfiguration": _get_function_configuration,
-        "Invoke": _invoke,
-        "ListFunctions": _list_functions,
-        "UpdateFunctionCode": _update_function_code,
-        "UpdateFunctionConfiguration": _update_function_configuration,
-    }
     return Service(
         name="lambda",
         signing_name="lambda",
-        operations={name: _bound(run, functions) for name, run in operations.items()},
+        operations={name: partial(run, functions) for name, run in _OPERATIONS.items()},
         aws_error=aws_error,
+        broken_code="ServiceException",
     )
-
-
-def _bound(
-    run: Callable[[Functions, Call, Params], Awaitable[Params | Answer]], functions: Functions
-) -> Operation:
-    async def operation(call: Call, params: Params) -> Params | Answer:
-        return await run(functions, call, params)
-
-    return operation
 
 
 async def _create_function(functions: Functions, call: Call, params: Params) -> Params:
@@ -165,3 +148,17 @@ def _client_context(encoded: str | None) -> str | None:
         return json.dumps(json.loads(base64.b64decode(encoded, validate=True)))
     except ValueError as error:  # of base64 and of JSON alike
         raise InvalidInput("ClientContext", encoded, allowed) from error
+
+
+_Run = Callable[[Functions, Call, Params], Awaitable[Params | Answer]]
+
+_OPERATIONS: dict[str, _Run] = {
+    "CreateFunction": _create_function,
+    "DeleteFunction": _delete_function,
+    "GetFunction": _get_function,
+    "GetFunctionConfiguration": _get_function_configuration,
+    "Invoke": _invoke,
+    "ListFunctions": _list_functions,
+    "UpdateFunctionCode": _update_function_code,
+    "UpdateFunctionConfiguration": _update_function_configuration,
+}

@@ -9,10 +9,8 @@ from bakehouse.faults import (
     AccessDenied,
     AlreadyExists,
     Conflict,
-    Fault,
     NotFound,
     Rejected,
-    Unimplemented,
 )
 from bakehouse.functions.archives import ArchiveTooLarge
 from bakehouse.functions.definition import (
@@ -26,12 +24,9 @@ from bakehouse.wire.types import AwsError
 _USER = {"Type": "User"}
 
 
-def aws_error(fault: Fault) -> AwsError:
-    """Spell a fault as Lambda does."""
-    for kind, spell in _WORDS:
-        if isinstance(fault, kind):
-            return spell(fault)
-    return AwsError("ServiceException", fault.message, 500, {"Type": "Service"})
+def aws_error(fault: Rejected) -> AwsError:
+    """A rejection in Lambda's words."""
+    return next(spell(fault) for kind, spell in _WORDS if isinstance(fault, kind))
 
 
 def _spelled(
@@ -43,8 +38,8 @@ def _spelled(
     return spell
 
 
-# The narrower fault stands before the wider one.
-_WORDS: tuple[tuple[type[Fault], Callable[[Any], AwsError]], ...] = (
+# The narrower fault stands before the wider one; the last is all that remain.
+_WORDS: tuple[tuple[type[Rejected], Callable[[Any], AwsError]], ...] = (
     (NotFound, _spelled("ResourceNotFoundException", 404, "Function not found: {fault.name}")),
     (
         AlreadyExists,
@@ -88,5 +83,4 @@ _WORDS: tuple[tuple[type[Fault], Callable[[Any], AwsError]], ...] = (
     ),
     (AccessDenied, _spelled("AccessDeniedException", 403)),
     (Rejected, _spelled("InvalidParameterValueException", 400)),
-    (Unimplemented, _spelled("NotImplementedException", 501)),
 )

@@ -7,9 +7,16 @@ import re
 from functools import partial
 from typing import Any
 
-from bakehouse.faults import AlreadyExists, Fault, InvalidInput, LimitExceeded, NotFound, Rejected
+from bakehouse.faults import AlreadyExists, LimitExceeded, NotFound, Rejected
 from bakehouse.services.logs.filtering import filter_events
-from bakehouse.storage.logs import PAGE_EVENTS, LogEvent, LogStore, LogStream
+from bakehouse.storage.logs import (
+    PAGE_EVENTS,
+    LogEvent,
+    LogGroup,
+    LogStore,
+    LogStream,
+    group_arn,
+)
 from bakehouse.storage.records import KeyTaken
 from bakehouse.wire.types import AwsError, Call, Operation, Params, Service
 
@@ -18,10 +25,16 @@ _TOKEN = re.compile(r"([fb])/(\d{1,56})(?:/s)?")
 _IDENTIFIER = re.compile(r"arn:[^:]*:logs:[^:]*:\d*:log-group:([^:]+)(?::\*)?")
 
 
-def service(logs: LogStore) -> Service:
-    """The door of CloudWatch Logs over a store."""
-    operations = {**_writing(logs), **_describing(logs), **_reading(logs)}
-    return Service("logs", "logs", operations, aws_error, "Logs_20140328")
+def service(logs: LogStore, region: str) -> Service:
+    """The door of CloudWatch Logs over a store; the region is that of the ARNs."""
+    return Service(
+        name="logs",
+        signing_name="logs",
+        operations={**_writing(logs), **_describing(logs, region), **_reading(logs)},
+        aws_error=aws_error,
+        target_prefix="Logs_20140328",
+        broken_code="ServiceUnavailableException",
+    )
 
 
 def _writing(logs: LogStore) -> dict[str, Operation]:
@@ -54,7 +67,7 @@ def _writing(logs: LogStore) -> dict[str, Operation]:
     }
 
 
-def _describing(logs: LogStore) -> dict[str, Operation]:
+def _describing(logs: LogStore, region: str) -> dict[str, Operation]:
     async def describe_log_groups(call: Call, params: Params) -> Params:
         limit = params.get("limit", 50)
         groups = logs.groups(
@@ -63,14 +76,7 @@ def _describing(logs: LogStore) -> dict[str, Operation]:
             limit=limit + 1,
         )
         found = [
-            {
-                "logGroupName": group.name,
-                "creationTime": group.created_ms,
-                "metricFilterCount": 0,
-                "arn": f"{group_arn(call, group.name)}:*",
-                "logGroupArn": group_arn(call, group.name),
-                "logGroupClass": "STANDARD",
-            }
+            group_to_response(group, group_arn(region, call.account_id, group.name))
             for group in groups[:limit]
         ]
         more = {"nextToken": groups[limit - 1].name} if len(groups) > limit else {}
@@ -79,7 +85,7 @@ def _describing(logs: LogStore) -> dict[str, Operation]:
     async def describe_log_streams(call: Call, params: Params) -> Params:
         group, limit = _group(params), params.get("limit", 50)
         streams = _streams_after(logs, group, params, limit + 1)
-        arn = group_arn(call, group)
+        arn = group_arn(region, call.account_id, group)
         more = {"nextToken": streams[limit - 1].name} if len(streams) > limit else {}
         return {"logStreams": [stream_to_response(s, arn) for s in streams[:limit]], **more}
 
@@ -140,7 +146,7 @@ def _streams_after(logs: LogStore, group: str, params: Params, limit: int) -> li
         raise AwsError("InvalidParameterException", text)
     if not by_time and not params.get("descending"):
         return logs.streams(group, prefix=prefix, after=token, limit=limit)
-    streams = _all_streams(logs, group, prefix)
+    streams = list(logs.every_stream(group, prefix=prefix))
     if by_time:
         streams.sort(key=lambda stream: stream.last_ms or 0)
     if params.get("descending"):
@@ -148,15 +154,6 @@ def _streams_after(logs: LogStore, group: str, params: Params, limit: int) -> li
     names = [stream.name for stream in streams]
     start = names.index(token) + 1 if token in names else 0
     return streams[start : start + limit]
-
-
-def _all_streams(logs: LogStore, group: str, prefix: str) -> list[LogStream]:
-    found = logs.streams(group, prefix=prefix, limit=1000)
-    while page := logs.streams(
-        group, prefix=prefix, after=found[-1].name if found else "", limit=1000
-    ):
-        found += page
-    return found
 
 
 def _check_batch(events: list[tuple[int, str]]) -> None:
@@ -170,9 +167,16 @@ def _check_batch(events: list[tuple[int, str]]) -> None:
         raise AwsError("InvalidParameterException", text)
 
 
-def group_arn(call: Call, group: str) -> str:
-    """The Amazon resource name of a group."""
-    return f"arn:aws:logs:{call.region}:{call.account_id}:log-group:{group}"
+def group_to_response(group: LogGroup, arn: str) -> Params:
+    """A group as DescribeLogGroups shows it."""
+    return {
+        "logGroupName": group.name,
+        "creationTime": group.created_ms,
+        "metricFilterCount": 0,
+        "arn": f"{arn}:*",
+        "logGroupArn": arn,
+        "logGroupClass": "STANDARD",
+    }
 
 
 def stream_to_response(stream: LogStream, arn: str) -> Params:
@@ -200,8 +204,8 @@ def event_to_response(event: LogEvent) -> Params:
     }
 
 
-def aws_error(fault: Fault) -> AwsError:
-    """A fault in the words of CloudWatch Logs."""
+def aws_error(fault: Rejected) -> AwsError:
+    """A rejection in the words of CloudWatch Logs."""
     match fault:
         case NotFound(kind=kind):
             return AwsError("ResourceNotFoundException", f"The specified {kind} does not exist.")
@@ -213,6 +217,4 @@ def aws_error(fault: Fault) -> AwsError:
             return AwsError("ResourceAlreadyExistsException", text)
         case LimitExceeded():
             return AwsError("LimitExceededException", fault.message)
-        case InvalidInput() | Rejected():
-            return AwsError("InvalidParameterException", fault.message)
-    return AwsError("ServiceUnavailableException", fault.message, 500)
+    return AwsError("InvalidParameterException", fault.message)

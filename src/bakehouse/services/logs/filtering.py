@@ -12,7 +12,6 @@ from bakehouse.storage.logs import PAGE_EVENTS, LogEvent, LogStore
 from bakehouse.wire.types import AwsError, Params
 
 _TERM = re.compile(r'\s*(?:"([^"]*)"|([^\s"?{}\[\]%-][^\s"]*))')
-_PAGE_STREAMS = 1000
 
 
 def filter_events(logs: LogStore, group: str, params: Params) -> Params:
@@ -72,12 +71,8 @@ def _names(logs: LogStore, group: str, params: Params) -> list[str]:
             text = "logStreamNames and logStreamNamePrefix cannot be specified together."
             raise AwsError("InvalidParameterException", text)
         return sorted(params["logStreamNames"])
-    prefix, names = params.get("logStreamNamePrefix", ""), list[str]()
-    while page := logs.streams(
-        group, prefix=prefix, after=names[-1] if names else "", limit=_PAGE_STREAMS
-    ):
-        names += [stream.name for stream in page]
-    return names
+    prefix = params.get("logStreamNamePrefix", "")
+    return [stream.name for stream in logs.every_stream(group, prefix=prefix)]
 
 
 def _from_token(token: str | None, names: list[str]) -> tuple[int, int]:

@@ -79,6 +79,7 @@ def service(objects: ObjectStore) -> Service:
         signing_name="s3",
         operations={name: _guarded(run) for name, run in (operations | of_parts).items()},
         aws_error=aws_error,
+        broken_code="InternalError",
         xml_roots=_ROOTS,
     )
 

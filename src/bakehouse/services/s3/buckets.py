@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 import hashlib
 
+from bakehouse import clock
 from bakehouse.faults import AlreadyExists
 from bakehouse.services.s3.paging import decode_token, encode_token, page_size
 from bakehouse.storage.objects import Bucket, ObjectStore
-from bakehouse.wire.types import AwsError, Call, Params
+from bakehouse.wire.types import Answer, AwsError, Call, Params
 
 _FIRST_REGION = "us-east-1"
+_LOCATION = (
+    b'<?xml version="1.0" encoding="UTF-8"?>\n'
+    b'<LocationConstraint xmlns="http://s3.amazonaws.com/doc/2006-03-01/">%s</LocationConstraint>'
+)
 
 
 async def create_bucket(store: ObjectStore, call: Call, params: Params) -> Params:
@@ -30,10 +35,15 @@ async def head_bucket(store: ObjectStore, call: Call, params: Params) -> Params:
     return {"BucketRegion": store.bucket(params["Bucket"]).region}
 
 
-async def get_bucket_location(store: ObjectStore, call: Call, params: Params) -> Params:
-    """The region of a bucket; S3 has no name for its first one here."""
+async def get_bucket_location(store: ObjectStore, call: Call, params: Params) -> Answer:
+    """The region of a bucket; S3 has no name for its first one here.
+
+    The model has the region in an element of the answer; S3 has it as the text of the outermost
+    one, which is what clients read.
+    """
     region = store.bucket(params["Bucket"]).region
-    return {} if region == _FIRST_REGION else {"LocationConstraint": region}
+    told = "" if region == _FIRST_REGION else region
+    return Answer({"LocationConstraint": told} if told else {}, body=_LOCATION % told.encode())
 
 
 async def list_buckets(store: ObjectStore, call: Call, params: Params) -> Params:
@@ -59,7 +69,7 @@ def owner(account_id: str) -> Params:
 
 
 def _bucket_to_response(bucket: Bucket) -> Params:
-    created = bucket.created.replace(microsecond=0)
+    created = clock.to_second(bucket.created)
     return {"Name": bucket.name, "CreationDate": created, "BucketRegion": bucket.region}
 
 

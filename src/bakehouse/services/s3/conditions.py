@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
+from bakehouse import clock
 from bakehouse.services.s3.errors import precondition_failed
 from bakehouse.storage.objects import Expect, ObjectInfo
 from bakehouse.wire.types import AwsError, Params
@@ -37,7 +38,7 @@ def is_unmodified(info: ObjectInfo, params: Params, *, prefix: str = "") -> bool
 
 def is_after(info: ObjectInfo, moment: datetime | None) -> bool:
     """Whether the object changed after that moment, in whole seconds as HTTP counts."""
-    return moment is not None and info.modified.replace(microsecond=0) > moment
+    return moment is not None and clock.to_second(info.modified) > moment
 
 
 def names_etag(header: str, etag: str) -> bool:

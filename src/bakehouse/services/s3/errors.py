@@ -6,12 +6,10 @@ from bakehouse.faults import (
     AccessDenied,
     AlreadyExists,
     Conflict,
-    Fault,
     InvalidInput,
     LimitExceeded,
     NotFound,
     Rejected,
-    Unimplemented,
 )
 from bakehouse.wire.types import AwsError
 
@@ -44,8 +42,8 @@ _BAD_PARTS = {
 }
 
 
-def aws_error(fault: Fault) -> AwsError:
-    """Spell a fault as S3 does."""
+def aws_error(fault: Rejected) -> AwsError:
+    """A rejection in S3's words."""
     match fault:
         case NotFound(kind=kind, name=name) if kind in _NOT_FOUND:
             code, text, field = _NOT_FOUND[kind]
@@ -78,13 +76,7 @@ def aws_error(fault: Fault) -> AwsError:
             return entity_too_large(round(size), round(limit))
         case AccessDenied():
             return AwsError("AccessDenied", "Access Denied", 403)
-        case Unimplemented():
-            return not_implemented(fault.message)
-        case Rejected():
-            return invalid_request(fault.message)
-        case _:
-            text = "We encountered an internal error. Please try again."
-            return AwsError("InternalError", text, 500)
+    return invalid_request(fault.message)
 
 
 def entity_too_large(size: int, limit: int) -> AwsError:

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 from urllib.parse import quote
 
+from bakehouse import clock
 from bakehouse.services.s3.buckets import owner
 from bakehouse.services.s3.paging import decode_token, encode_token, page_size
 from bakehouse.storage.objects import Listing, ObjectInfo, ObjectStore
@@ -72,7 +73,7 @@ def _listing_to_response(page: Listing, params: Params, listed_by: Params | None
 def _object_to_response(info: ObjectInfo, params: Params, listed_by: Params | None) -> Params:
     answer: Params = {
         "Key": _spelled(info.key, params),
-        "LastModified": info.modified.replace(microsecond=0),
+        "LastModified": clock.to_second(info.modified),
         "ETag": f'"{info.etag}"',
         "Size": info.size_bytes,
         "StorageClass": "STANDARD",

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 from urllib.parse import quote
 
+from bakehouse import clock
 from bakehouse.faults import InvalidInput
 from bakehouse.services.s3.buckets import owner
 from bakehouse.services.s3.conditions import expectation, range_of
@@ -65,7 +66,7 @@ async def upload_part_copy(
         check_copy(opened.info, params)
         start, stop = _copied_range(opened, params.get("CopySourceRange"))
         part = await asyncio.to_thread(_copy, opened, start, stop, _part(uploads, params, []))
-    result = {"ETag": quoted(part.etag), "LastModified": part.modified.replace(microsecond=0)}
+    result = {"ETag": quoted(part.etag), "LastModified": clock.to_second(part.modified)}
     return {"CopyPartResult": result | _part_sums(part)}
 
 
@@ -173,7 +174,7 @@ def _part_sums(part: Part) -> Params:
 def _part_to_response(part: Part) -> Params:
     return {
         "PartNumber": part.number,
-        "LastModified": part.modified.replace(microsecond=0),
+        "LastModified": clock.to_second(part.modified),
         "ETag": quoted(part.etag),
         "Size": part.size_bytes,
     } | _part_sums(part)
@@ -183,7 +184,7 @@ def _upload_to_response(upload: OpenUpload, call: Call) -> Params:
     return {
         "Key": upload.key,
         "UploadId": upload.upload_id,
-        "Initiated": upload.started.replace(microsecond=0),
+        "Initiated": clock.to_second(upload.started),
         "StorageClass": "STANDARD",
         "Owner": owner(call.account_id),
         "Initiator": owner(call.account_id),

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
 
+from bakehouse import clock
 from bakehouse.faults import AccessDenied
 from bakehouse.services.s3.conditions import expectation, is_unmodified, range_of
 from bakehouse.services.s3.errors import (
@@ -97,7 +98,7 @@ async def copy_object(store: ObjectStore, call: Call, params: Params) -> Params:
     with store.open(bucket, key) as opened:
         check_copy(opened.info, params)
         info = await asyncio.to_thread(_copy, store, opened, params, replaces)
-    result = {"ETag": quoted(info.etag), "LastModified": info.modified.replace(microsecond=0)}
+    result = {"ETag": quoted(info.etag), "LastModified": clock.to_second(info.modified)}
     return {"CopyObjectResult": result | sums_to_response(info.checksums)}
 
 
@@ -181,7 +182,7 @@ def _read_answer(info: ObjectInfo, params: Params) -> tuple[Answer, tuple[int, i
     """Everything of GetObject's answer but the bytes, and which bytes they are."""
     validators = {
         "ETag": quoted(info.etag),
-        "LastModified": info.modified.replace(microsecond=0),
+        "LastModified": clock.to_second(info.modified),
     }
     if is_unmodified(info, params):
         return Answer(validators, 304), (0, 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bakehouse.faults import AlreadyExists, Fault, LimitExceeded, NotFound, Rejected
+from bakehouse.faults import AlreadyExists, LimitExceeded, NotFound, Rejected
 from bakehouse.hosting import Hosting
 from bakehouse.services.sagemaker.endpoints import operations as endpoint_operations
 from bakehouse.services.sagemaker.training import operations as training_operations
@@ -13,11 +13,17 @@ from bakehouse.wire.types import AwsError, Service
 def service(training: TrainingJobs, endpoints: Hosting) -> Service:
     """The door of SageMaker over the training jobs and the endpoints."""
     operations = {**training_operations(training), **endpoint_operations(endpoints)}
-    return Service("sagemaker", "sagemaker", operations, aws_error, "SageMaker")
+    return Service(
+        name="sagemaker",
+        signing_name="sagemaker",
+        operations=operations,
+        aws_error=aws_error,
+        target_prefix="SageMaker",
+    )
 
 
-def aws_error(fault: Fault) -> AwsError:
-    """A fault in SageMaker's words: nearly always a ValidationException."""
+def aws_error(fault: Rejected) -> AwsError:
+    """A rejection in SageMaker's words: nearly always a ValidationException."""
     match fault:
         case NotFound(kind="training job"):
             return AwsError("ValidationException", "Requested resource not found.")
@@ -29,6 +35,4 @@ def aws_error(fault: Fault) -> AwsError:
             return AwsError("ResourceInUse", text)
         case LimitExceeded():
             return AwsError("ResourceLimitExceeded", fault.message)
-        case Rejected():
-            return AwsError("ValidationException", fault.message)
-    return AwsError("InternalFailure", fault.message, 500)
+    return AwsError("ValidationException", fault.message)

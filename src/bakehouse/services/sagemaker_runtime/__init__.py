@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bakehouse.faults import (
-    Fault,
     InvalidInput,
     LimitExceeded,
     ModelFailed,
@@ -13,6 +12,7 @@ from bakehouse.faults import (
 from bakehouse.hosting import Hosting
 from bakehouse.hosting.types import Invocation, Overloaded, Prediction
 from bakehouse.settings import Settings
+from bakehouse.storage.logs import group_arn
 from bakehouse.wire.types import AwsError, Call, Params, Service
 
 _NOT_BUILT = (
@@ -46,16 +46,14 @@ def service(hosting: Hosting, settings: Settings) -> Service:
     )
 
 
-def aws_error(fault: Fault) -> AwsError:
-    """A fault as SageMaker Runtime spells it: ``ValidationError``, not ``ValidationException``."""
+def aws_error(fault: Rejected) -> AwsError:
+    """A rejection in SageMaker Runtime's words: ``ValidationError``, not ``…Exception``."""
     match fault:
         case LimitExceeded(limit=limit):
             return AwsError("413", f"HTTP content length exceeded {limit:.0f} bytes.", 413)
         case Overloaded():
             return AwsError("ServiceUnavailable", fault.message, 503)
-        case Rejected():
-            return AwsError("ValidationError", fault.message, 400)
-    return AwsError("InternalFailure", fault.message, 500)
+    return AwsError("ValidationError", fault.message)
 
 
 def _invocation_from_request(params: Params, limit_bytes: int) -> Invocation:
@@ -107,6 +105,6 @@ def _model_error(failed: ModelFailed, endpoint: str, settings: Settings) -> AwsE
         {
             "OriginalStatusCode": failed.status,
             "OriginalMessage": failed.body,
-            "LogStreamArn": f"arn:aws:logs:{region}:{account}:log-group:{group}",
+            "LogStreamArn": group_arn(region, account, group),
         },
     )

@@ -5,12 +5,10 @@ from __future__ import annotations
 from bakehouse.faults import (
     AlreadyExists,
     Conflict,
-    Fault,
     InvalidInput,
     LimitExceeded,
     NotFound,
     Rejected,
-    Unimplemented,
 )
 from bakehouse.states.problems import InvalidDefinition
 from bakehouse.wire.types import AwsError
@@ -27,8 +25,8 @@ _TAKEN = {
 _INVALID = {"name": "InvalidName", "input": "InvalidExecutionInput"}
 
 
-def aws_error(fault: Fault) -> AwsError:
-    """A fault in the words of Step Functions; whatever the caller can change is status 400."""
+def aws_error(fault: Rejected) -> AwsError:
+    """A rejection in the words of Step Functions; whatever the caller can change is status 400."""
     match fault:
         case InvalidDefinition():
             return AwsError("InvalidDefinition", fault.message)
@@ -46,8 +44,4 @@ def aws_error(fault: Fault) -> AwsError:
             return AwsError(_INVALID[path], fault.message)
         case LimitExceeded(what="The number of open executions"):
             return AwsError("ExecutionLimitExceeded", fault.message)
-        case Rejected():
-            return AwsError("ValidationException", fault.message)
-        case Unimplemented():
-            return AwsError("NotImplemented", fault.message, 501)
-    return AwsError("InternalServerError", fault.message, 500)
+    return AwsError("ValidationException", fault.message)

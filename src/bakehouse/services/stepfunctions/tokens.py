@@ -1,4 +1,4 @@
-"""The ``nextToken`` of a listing: where the next page starts, in a form that clients pass back."""
+"""Pages of listings: how long they are, and the ``nextToken`` that clients pass back."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import base64
 import binascii
 
 from bakehouse.wire.types import AwsError
+
+PAGE = 100
+"""The entries of a page, where the client does not say."""
 
 
 def write(after: str) -> str:

@@ -6,7 +6,7 @@ name out of the ARN and asks IAM for it.
 
 from __future__ import annotations
 
-from bakehouse.faults import Fault
+from bakehouse.faults import Rejected
 from bakehouse.wire.types import AwsError, Call, Params, Service
 
 _SESSION = "SageMaker"
@@ -23,9 +23,15 @@ def service(role_name: str) -> Service:
             "Arn": f"arn:aws:sts::{call.account_id}:assumed-role/{role_name}/{_SESSION}",
         }
 
-    operations = {"GetCallerIdentity": get_caller_identity}
-    return Service("sts", "sts", operations, _aws_error, invalid_code="ValidationError")
+    return Service(
+        name="sts",
+        signing_name="sts",
+        operations={"GetCallerIdentity": get_caller_identity},
+        aws_error=aws_error,
+        invalid_code="ValidationError",
+    )
 
 
-def _aws_error(fault: Fault) -> AwsError:
-    return AwsError("ValidationError", str(fault), 400)
+def aws_error(fault: Rejected) -> AwsError:
+    """A rejection in STS's words."""
+    return AwsError("ValidationError", fault.message)

@@ -1,0 +1,77 @@
+"""Operations on state machines."""
+
+from __future__ import annotations
+
+from bakehouse.faults import Unimplemented
+from bakehouse.services.stepfunctions import shapes, tokens
+from bakehouse.wire.types import AwsError, Call, Params
+from bakehouse.workflows import Workflows
+
+
+async def create_state_machine(workflows: Workflows, call: Call, params: Params) -> Params:
+    """Define a machine; it can be started when this answers."""
+    _refuse_unbuilt(params)
+    machine = await workflows.machines.create(
+        params["name"],
+        params["definition"],
+        params["roleArn"],
+        shapes.configuration_from_request(params),
+    )
+    return {
+        "stateMachineArn": machine.arn,
+        "creationDate": shapes.moment(machine.created_ms),
+    }
+
+
+async def update_state_machine(workflows: Workflows, call: Call, params: Params) -> Params:
+    """Give a machine another definition, role or configuration."""
+    _refuse_unbuilt(params)
+    configuration = shapes.configuration_from_request(params)
+    if not configuration and "definition" not in params and "roleArn" not in params:
+        raise AwsError(
+            "MissingRequiredParameter",
+            "Either the definition, the role ARN, the LoggingConfiguration, or the "
+            "TracingConfiguration must be specified",
+        )
+    machine = await workflows.machines.update(
+        workflows.machine(params["stateMachineArn"]).name,
+        params.get("definition"),
+        params.get("roleArn"),
+        configuration,
+    )
+    return {"updateDate": shapes.moment(machine.updated_ms), "revisionId": machine.revision}
+
+
+async def describe_state_machine(workflows: Workflows, call: Call, params: Params) -> Params:
+    """A machine with its definition."""
+    machine = workflows.machine(params["stateMachineArn"])
+    definition = workflows.machines.definition(machine.definition_key)
+    return shapes.machine_to_response(machine, definition)
+
+
+async def list_state_machines(workflows: Workflows, call: Call, params: Params) -> Params:
+    """A page of the machines, by name."""
+    limit = params.get("maxResults") or tokens.PAGE
+    after = tokens.read(params.get("nextToken"))
+    page = workflows.machines.listing(after=after, limit=limit + 1)
+    answer: Params = {"stateMachines": [shapes.machine_to_item(m) for m in page[:limit]]}
+    if len(page) > limit:
+        answer["nextToken"] = tokens.write(page[limit - 1].name)
+    return answer
+
+
+async def delete_state_machine(workflows: Workflows, call: Call, params: Params) -> Params:
+    """Remove a machine with its workflows.executions."""
+    await workflows.delete_machine(params["stateMachineArn"])
+    return {}
+
+
+def _refuse_unbuilt(params: Params) -> None:
+    if params.get("type", "STANDARD") != "STANDARD":
+        raise Unimplemented("stepfunctions", "state machines of type EXPRESS")
+    if params.get("publish"):
+        raise Unimplemented("stepfunctions", "versions of state machines")
+    if "versionDescription" in params:
+        raise AwsError(
+            "ValidationException", "Version description can only be set when publish is true"
+        )
