@@ -15,7 +15,7 @@ import pytest
 
 from bakehouse.functions.interpreter import build_interpreter
 from bakehouse.functions.invocation import Event
-from bakehouse.functions.isolation import is_private_possible
+from bakehouse.functions.isolation import folders_to_keep, is_private_possible
 from bakehouse.functions.logs import LogWriter
 from bakehouse.functions.runtime_api import RuntimeApi
 from bakehouse.functions.sandbox import Sandbox
@@ -28,7 +28,8 @@ NEXT = b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n"
 def surroundings(folder: Path, *, is_private: bool, keep: tuple[str, ...] = ()) -> Surroundings:
     interpreter = folder / "python"
     python = build_interpreter(interpreter)
-    return Surroundings(interpreter, python, is_private, keep, "us-east-1", dict)
+    visible = (*folders_to_keep(), *keep)  # this very interpreter may be installed below /tmp
+    return Surroundings(interpreter, python, is_private, visible, "us-east-1", dict)
 
 
 def ask_once(folder: Path, code: str, shared: Surroundings) -> Any:
