@@ -51,10 +51,18 @@ def _shown(value: object) -> str:
 def commands_page() -> str:
     """The help of every command, as the command itself prints it."""
     parts = ["# Commands\n"]
-    for name, command in sorted(main.commands.items()):
+    for name, command in _commands(main):
         context = click.Context(command, info_name=f"bakehouse {name}", terminal_width=88)
         parts.append(f"## bakehouse {name}\n\n```text\n{command.get_help(context)}\n```\n")
     return "\n".join(parts)
+
+
+def _commands(group: click.Group, before: str = "") -> Iterator[tuple[str, click.Command]]:
+    """Every command with its words, those of a group behind it."""
+    for name, command in sorted(group.commands.items()):
+        yield f"{before}{name}", command
+        if isinstance(command, click.Group):
+            yield from _commands(command, f"{before}{name} ")
 
 
 def operations_page() -> str:

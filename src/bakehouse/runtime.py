@@ -17,18 +17,26 @@ import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
+
+from botocore.model import Shape
 
 from bakehouse import clock, keys, lock
 from bakehouse.algorithms import algorithm_for
 from bakehouse.algorithms.types import Predictor
-from bakehouse.faults import InvalidInput
+from bakehouse.faults import InvalidInput, Rejected
 from bakehouse.functions.archives import UNZIPPED_BYTES
+from bakehouse.functions.definition import spoken_name
 from bakehouse.functions.functions import Functions
 from bakehouse.hosting.hosting import Hosting
+from bakehouse.notifications import Notifications
+from bakehouse.notifications.targets import Caller
+from bakehouse.registry import ModelPackages, Tags
 from bakehouse.server import Server
 from bakehouse.services import (
     cloudwatch,
+    events,
     iam,
     lambda_,
     logs,
@@ -38,6 +46,7 @@ from bakehouse.services import (
     stepfunctions,
     sts,
 )
+from bakehouse.services.sts.callers import Callers
 from bakehouse.settings import Settings
 from bakehouse.storage.blobs import FileBlobs
 from bakehouse.storage.logs import LogStore
@@ -47,6 +56,8 @@ from bakehouse.storage.records import Records
 from bakehouse.storage.sqlite import SqliteRecords
 from bakehouse.training import TrainingJobs
 from bakehouse.wire.door import House
+from bakehouse.wire.memory import Memory
+from bakehouse.wire.models import service_model
 from bakehouse.wire.signatures import Verifier
 from bakehouse.wire.types import Params
 from bakehouse.workflows import Workflows
@@ -60,6 +71,7 @@ class _Stores:
     objects: ObjectStore
     logs: LogStore
     metrics: MetricStore
+    notifications: Notifications
 
 
 class Bakehouse:
@@ -80,24 +92,34 @@ class Bakehouse:
         self._settings, self._endpoint = settings, endpoint
         self._lock = lock.take(settings.data)
         try:
-            self._keys = keys.load_or_make(settings.data)
-            self._stores = stores = _open_stores(settings)
+            self._keyring = keys.Keyring(settings.data)
+            self._stores = stores = _open_stores(settings, self._call)
         except BaseException:
             self._lock.release()
             raise
+        self._callers = Callers(self._keyring, settings.account_id, iam.DEFAULT_ROLE)
         training, hosting = self._training(), self._hosting()
         functions, workflows = self._functions(), self._workflows()
-        self._parts = (training, hosting, functions, workflows)
+        self._parts = (training, hosting, functions, workflows, stores.notifications)
+        tags = Tags(stores.records)
         services = (
-            s3.service(stores.objects),
-            sts.service(iam.DEFAULT_ROLE),
+            s3.service(stores.objects, knows_function=partial(_knows_function, functions)),
+            sts.service(self._callers, partial(iam.longest_session_s, stores.records)),
             iam.service(stores.records),
             logs.service(stores.logs, settings.region),
             cloudwatch.service(stores.metrics),
-            sagemaker.service(training, hosting),
+            sagemaker.service(
+                training,
+                hosting,
+                self._packages(),
+                tags,
+                shape_of=sagemaker_shape,
+                long_poll_s=settings.long_poll_s,
+            ),
             sagemaker_runtime.service(hosting, settings),
             lambda_.service(functions),
-            stepfunctions.service(workflows),
+            stepfunctions.service(workflows, tags),
+            events.service(stores.notifications),
         )
         self.server = Server(services, self._house())
         """The ASGI callable."""
@@ -125,7 +147,9 @@ class Bakehouse:
 
     def client_environment(self) -> Mapping[str, str]:
         """The variables that make any AWS client speak to this server."""
-        return keys.client_environment(self._endpoint, self._keys, self._settings.region)
+        return keys.client_environment(
+            self._endpoint, self._keyring.own(), self._settings.region
+        )
 
     # The parts, each with what it needs of the others
 
@@ -160,6 +184,12 @@ class Bakehouse:
             archive_bytes=settings.archive_bytes,
         )
 
+    def _packages(self) -> ModelPackages:
+        settings = self._settings
+        return ModelPackages(
+            self._stores.records, account_id=settings.account_id, region=settings.region
+        )
+
     def _functions(self) -> Functions:
         settings, stores = self._settings, self._stores
         return Functions(
@@ -185,10 +215,14 @@ class Bakehouse:
         )
 
     def _house(self) -> House:
-        settings, pair = self._settings, self._keys
-        verifier = Verifier({pair.access_key_id: pair.secret_access_key}) if settings.auth else None
+        settings = self._settings
         return House(
-            settings.account_id, settings.region, verifier, clock.now, settings.request_bytes
+            settings.account_id,
+            settings.region,
+            Verifier(self._callers.find) if settings.auth else None,
+            clock.now,
+            settings.request_bytes,
+            Memory(settings.request_memory_bytes),
         )
 
     async def _call(self, service: str, operation: str, params: Params) -> Params:
@@ -206,11 +240,36 @@ class Bakehouse:
         return environment
 
 
-def _open_stores(settings: Settings) -> _Stores:
+@cache
+def sagemaker_shape(name: str) -> Shape:
+    """A shape of SageMaker's model; loading the model takes 60 ms, once."""
+    return service_model("sagemaker").shape_for(name)
+
+
+def _open_stores(settings: Settings, call: Caller) -> _Stores:
+    """The stores; changes of objects are told by ``call``, which runs our own operations."""
     records = SqliteRecords(settings.data / "records.sqlite")
-    blobs = FileBlobs(settings.data / "blobs")
-    objects = ObjectStore(records, blobs, object_bytes=settings.object_bytes)
-    return _Stores(records, objects, LogStore(records), MetricStore(records))
+    logs, blobs = LogStore(records), FileBlobs(settings.data / "blobs")
+    notifications = Notifications(
+        records,
+        call=call,
+        append_log=logs.append,
+        account_id=settings.account_id,
+        region=settings.region,
+    )
+    objects = ObjectStore(
+        records, blobs, object_bytes=settings.object_bytes, watch=notifications
+    )
+    return _Stores(records, objects, logs, MetricStore(records), notifications)
+
+
+def _knows_function(functions: Functions, arn: str) -> bool:
+    """Whether there is a function with this ARN."""
+    try:
+        functions.get(*spoken_name(arn))
+    except Rejected:
+        return False
+    return True
 
 
 def _check(settings: Settings) -> None:

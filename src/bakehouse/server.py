@@ -17,15 +17,21 @@ from uuid import uuid4
 from bakehouse import __version__
 from bakehouse.faults import CallRefused
 from bakehouse.wire.bodies import read_whole
+from bakehouse.wire.claims import claim_of, in_headers
 from bakehouse.wire.door import Door, House
 from bakehouse.wire.errors import error_response
+from bakehouse.wire.hosts import in_path
 from bakehouse.wire.models import Family
-from bakehouse.wire.signatures import Signature, signature_of
+from bakehouse.wire.signature_v2 import SERVICE as OLDER_SERVICE
+from bakehouse.wire.signatures import Claim, Unreadable
 from bakehouse.wire.types import AwsError, Params, Request, Response, Service
 
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+_XML_SERVICES = (OLDER_SERVICE, "cloudfront", "route53")
+"""The signing names of AWS's services that speak XML in the style of REST."""
 
 HEALTH_PATH = "/_bakehouse/health"
 """Answers without a signature: that a server is here, and which."""
@@ -108,10 +114,15 @@ class Server:
             return _health(request)
         if self._open_to_all and not _is_local(request):
             return _foreign(request)
-        signature = signature_of(request.headers)
-        if signature is not None and signature.service not in self._by_signing_name:
-            return _no_such_service(request, signature.service)
-        return await self._door(request, signature).answer(request, signature)
+        claim = claim_of(request)
+        if claim is not None and claim.service not in ("", *self._by_signing_name):
+            return _no_such_service(request, claim.service)
+        if claim is not None and "authorization" not in request.headers:
+            request = in_headers(request)
+        if claim is None or claim.service in ("", OLDER_SERVICE):
+            request = in_path(request)
+        door, claim = self._door(request, claim)
+        return await door.answer(request, claim)
 
     async def call(self, service: str, operation: str, params: Params) -> Params:
         """Run an operation from within.
@@ -125,11 +136,26 @@ class Server:
             raise CallRefused(service, "NotImplemented", 501, text, "")
         return await door.call(operation, params)
 
-    def _door(self, request: Request, signature: Signature | None) -> Door:
+    def _door(self, request: Request, claim: Claim | None) -> tuple[Door, Claim | None]:
+        """The door that a request is for, and what it says of its signature."""
         doors = list(self._doors.values())
-        if signature is not None:
-            doors = self._by_signing_name[signature.service]
-        return next((door for door in doors if door.recognizes(request)), doors[0])
+        if claim is None or not claim.service:
+            if _apparent_family(request) == "query":
+                doors = [door for door in doors if door.speaks("query")] or doors
+            return next((door for door in doors if door.recognizes(request)), doors[0]), claim
+        signed_for = self._by_signing_name[claim.service]
+        for door in signed_for:
+            if door.recognizes(request):
+                return door, claim
+        for door in doors:
+            if door.service.target_prefix is not None and door.recognizes(request):
+                return door, _wrongly_scoped(door.service.signing_name)
+        return signed_for[0], claim
+
+
+def _wrongly_scoped(service: str) -> Unreadable:
+    text = f"Credential should be scoped to correct service: '{service}'."
+    return Unreadable(AwsError("scope", text, 403), service=service)
 
 
 def _request(scope: Scope, body: ReceivedBody) -> Request:
@@ -153,7 +179,8 @@ def _is_local(request: Request) -> bool:
     name as ``Host``. Where signatures are verified neither does any harm.
     """
     host = request.headers.get("host", "").rpartition(":")[0] or request.headers.get("host", "")
-    return "origin" not in request.headers and host in ("127.0.0.1", "localhost", "[::1]")
+    here = host in ("127.0.0.1", "localhost", "[::1]") or host.endswith(".localhost")
+    return "origin" not in request.headers and here
 
 
 def _foreign(request: Request) -> Response:
@@ -176,10 +203,12 @@ def _apparent_family(request: Request) -> Family:
     """The protocol that a request looks like, where no service's model tells."""
     if "x-amz-target" in request.headers:
         return "json"
+    if request.headers.get("smithy-protocol") == "rpc-v2-cbor":
+        return "cbor"
     if "form-urlencoded" in request.headers.get("content-type", ""):
         return "query"
-    signature = signature_of(request.headers)
-    return "rest-xml" if signature is not None and signature.service == "s3" else "rest-json"
+    claim = claim_of(request)
+    return "rest-xml" if claim is not None and claim.service in _XML_SERVICES else "rest-json"
 
 
 async def _send(
@@ -223,6 +252,8 @@ async def _close(body: AsyncIterator[bytes]) -> None:
 
 def _header(value: str) -> bytes:
     """A header's value as bytes; what Latin-1 does not have is sent as UTF-8, as S3 does."""
+    if value.isascii() and value.isprintable():
+        return value.encode()
     clean = _CONTROL.sub(" ", value)
     try:
         return clean.encode("latin-1")

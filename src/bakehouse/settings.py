@@ -65,6 +65,13 @@ class Settings:
         default=70_167_211,
         metadata={"help": "The largest request of Lambda and SageMaker Runtime.", "least": 1},
     )
+    request_memory_bytes: int = field(
+        default=256 * 1024**2,
+        metadata={
+            "help": "Room for the bodies of all requests that are read whole; more wait.",
+            "least": 1,
+        },
+    )
     object_bytes: int = field(
         default=5 * 1024**3,
         metadata={"help": "The largest S3 object that one PutObject takes.", "least": 1},
@@ -111,6 +118,14 @@ class Settings:
         metadata={
             "help": "Seconds without traffic after which a data-capture object is written.",
             "least": 0,
+        },
+    )
+    long_poll_s: float = field(
+        default=25.0,
+        metadata={
+            "help": "Seconds for which a client that waits for SageMaker is held; 0 for none.",
+            "least": 0,
+            "most": 50,
         },
     )
     state_tasks: int = field(

@@ -19,6 +19,17 @@ from botocore.exceptions import ClientError
 
 from support.server import ServerProcess, running_server
 
+TRUST = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": {
+            "Effect": "Allow",
+            "Principal": {"Service": "sagemaker.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        },
+    }
+)
+
 
 def bakehouse(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command line and return what it printed."""
@@ -63,7 +74,7 @@ def test_what_was_stored_is_there_after_kill_9(tmp_path: Path) -> None:
     server = ServerProcess(tmp_path).start()
     server.client("s3").create_bucket(Bucket="kept")
     server.client("s3").put_object(Bucket="kept", Key="a/../b//c", Body=b"x" * 100_000)
-    server.client("iam").create_role(RoleName="baker", AssumeRolePolicyDocument="{}")
+    server.client("iam").create_role(RoleName="baker", AssumeRolePolicyDocument=TRUST)
     server.kill()
     with running_server(tmp_path) as again:
         body = again.client("s3").get_object(Bucket="kept", Key="a/../b//c")["Body"]
@@ -161,6 +172,7 @@ def test_an_unknown_key_is_refused(server: ServerProcess) -> None:
 
 def test_an_unsigned_request_is_refused_in_its_protocol(server: ServerProcess) -> None:
     """A browser's request gets S3's error, an unsigned JSON request a JSON error; never HTML."""
+    server.client("s3").create_bucket(Bucket="some-bucket")
     status, kind, body = raw(server, "GET", "/some-bucket/key")
     assert (status, kind) == (403, "application/xml")
     assert b"<Code>AccessDenied</Code>" in body
@@ -168,6 +180,10 @@ def test_an_unsigned_request_is_refused_in_its_protocol(server: ServerProcess) -
     status, kind, body = raw(server, "POST", "/", body=b"{}", headers=target)
     assert (status, kind) == (400, "application/x-amz-json-1.1")
     assert json.loads(body)["__type"] == "MissingAuthenticationTokenException"
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    status, kind, body = raw(server, "POST", "/", body=b"Action=AssumeRole", headers=form)
+    assert (status, kind) == (403, "text/xml")
+    assert b"<Code>MissingAuthenticationToken</Code>" in body
 
 
 def test_operations_that_are_not_built_say_so(server: ServerProcess) -> None:

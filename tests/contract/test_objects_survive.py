@@ -8,12 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from bakehouse.storage.blobs import FileBlobs
 from bakehouse.storage.objects import ObjectStore
 from bakehouse.storage.sqlite import SqliteRecords
 
 WRITER = """
-import os, sys, threading
+import asyncio, os, sys, threading
 from pathlib import Path
 from bakehouse.storage.blobs import FileBlobs
 from bakehouse.storage.objects import ObjectStore
@@ -22,6 +24,8 @@ from bakehouse.storage.sqlite import SqliteRecords
 folder = Path(sys.argv[1])
 store = ObjectStore(SqliteRecords(folder / "records.db"), FileBlobs(folder / "blobs"))
 store.create_bucket("bucket")
+if sys.argv[2] == "versioned":
+    asyncio.run(store.set_setting_async("bucket", "versioning", {"status": "Enabled"}))
 lock = threading.Lock()
 
 def work(size):
@@ -29,7 +33,7 @@ def work(size):
         info = store.put("bucket", f"{size}/{n % 20}/{n}", os.urandom(size))
         store.put("bucket", f"again/{size}", os.urandom(size))
         with lock:
-            print(info.key, info.etag, flush=True)
+            print(info.key, info.etag, info.version_id, flush=True)
 
 for size in (100, 70_000, 3_000_000):
     threading.Thread(target=work, args=(size,), daemon=True).start()
@@ -37,10 +41,16 @@ threading.Event().wait()
 """
 
 
-def test_acknowledged_objects_survive_sigkill(tmp_path: Path) -> None:
+def content(store: ObjectStore, key: str, version: str | None) -> bytes:
+    with store.open("bucket", key, version) as opened:
+        return b"".join(opened.chunks())
+
+
+@pytest.mark.parametrize("kept", ["plain", "versioned"])
+def test_acknowledged_objects_survive_sigkill(tmp_path: Path, kept: str) -> None:
     """Small ones in rows and large ones in files; what was under way leaves no file behind."""
     with subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(tmp_path)], stdout=-1, text=True
+        [sys.executable, "-c", WRITER, str(tmp_path), kept], stdout=-1, text=True
     ) as child:
         assert child.stdout is not None
         reported = [child.stdout.readline() for _ in range(60)]
@@ -49,13 +59,14 @@ def test_acknowledged_objects_survive_sigkill(tmp_path: Path) -> None:
     records, blobs = SqliteRecords(tmp_path / "records.db"), FileBlobs(tmp_path / "blobs")
     store = ObjectStore(records, blobs)
     try:
-        for key, etag in (line.split() for line in reported if line.endswith("\n")):
-            content = store.read("bucket", key, limit_bytes=10**7)
-            assert hashlib.md5(content).hexdigest() == etag
-        found = store.listing("bucket", limit=10**6).objects
-        assert len(blobs.ids()) == sum(info.size_bytes > 65_536 for info in found)
-        for info in found:
-            content = store.read("bucket", info.key, limit_bytes=10**7)
-            assert hashlib.md5(content).hexdigest() == info.etag
+        for key, etag, version in (line.split() for line in reported if line.endswith("\n")):
+            named = None if version == "None" else version
+            assert hashlib.md5(content(store, key, named)).hexdigest() == etag
+        found = store.version_listing("bucket", limit=10**6).versions
+        assert len(blobs.ids()) == sum(v.info.size_bytes > 65_536 for v in found if v.info)
+        again = [version for version in found if version.key.startswith("again/")]
+        assert (len(again) == len({v.key for v in again})) == (kept == "plain")
+        for info in store.listing("bucket", limit=10**6).objects:
+            assert hashlib.md5(content(store, info.key, None)).hexdigest() == info.etag
     finally:
         records.close()

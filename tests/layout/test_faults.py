@@ -17,11 +17,13 @@ from bakehouse.functions.definition import (
     RevisionChanged,
     Throttled,
 )
+from bakehouse.functions.policy import PolicyTooLong
 from bakehouse.hosting.types import Overloaded
 from bakehouse.runtime import Bakehouse
 from bakehouse.settings import Settings
 from bakehouse.states.problems import InvalidDefinition
 from bakehouse.storage.records import KeyTaken
+from bakehouse.storage.versions import DeleteMarker
 from bakehouse.wire.door import Door, House
 from bakehouse.wire.models import service_model
 from bakehouse.wire.types import Call, Params, Service
@@ -36,11 +38,13 @@ SAMPLES: list[faults.Rejected] = [
     faults.LimitExceeded("the body", 2, 1, "bytes"),
     faults.AccessDenied("no"),
     KeyTaken("part/thing", "key"),
+    DeleteMarker("key", "null", was_named=False),
     InvalidDefinition("SCHEMA_VALIDATION_FAILED", "no such field", "/States/A"),
     InvalidArn("arn:nothing", "Invalid ARN prefix"),
     ArchiveTooLarge("The archive", 2, 1, "bytes"),
     InvalidPayload("payload", "{", "JSON"),
     PayloadTooLarge("The payload", 2, 1, "bytes"),
+    PolicyTooLong("The policy", 2, 1, "bytes"),
     Throttled("The function's sandboxes", 11, 10, "sandboxes"),
     RevisionChanged("1"),
     Overloaded("later"),
@@ -56,6 +60,7 @@ BROKEN: dict[str, tuple[str, Params, str]] = {
     "sagemaker-runtime": ("InvokeEndpoint", {"EndpointName": "e", "Body": b""}, "InternalFailure"),
     "lambda": ("ListFunctions", {}, "ServiceException"),
     "stepfunctions": ("ListStateMachines", {}, "InternalError"),
+    "events": ("ListRules", {}, "InternalException"),
 }
 """Service → an operation with parameters, and the code that tells that the fault is ours."""
 

@@ -12,13 +12,15 @@ import pytest
 import bakehouse
 
 ROOT = Path(bakehouse.__file__).parent
-GROUND = {"faults", "clock", "settings", "keys", "lock", "storage"}
+GROUND = {"faults", "clock", "settings", "keys", "sessions", "lock", "storage"}
 CAPABILITIES = {
     "datasets",
     "algorithms",
     "training",
     "hosting",
+    "registry",
     "functions",
+    "notifications",
     "states",
     "workflows",
 }
@@ -28,6 +30,7 @@ ALLOWED: dict[str, set[str]] = {
     "settings": {"faults"},
     "keys": {"faults", "storage"},
     "lock": {"faults"},
+    "sessions": {"keys"},
     "storage": {"faults", "clock", "settings"},
     "wire": {"faults", "clock", "settings"},
     **dict.fromkeys(CAPABILITIES, GROUND),
@@ -35,7 +38,9 @@ ALLOWED: dict[str, set[str]] = {
     "services": GROUND | CAPABILITIES | {"wire"},
     "server": GROUND | {"wire"},
     "runtime": GROUND | CAPABILITIES | {"wire", "services", "server"},
-    "cli": GROUND | CAPABILITIES | {"runtime"},
+    "client_side": {"keys", "storage"},
+    "proxy": {"faults", "storage", "client_side"},
+    "cli": GROUND | CAPABILITIES | {"runtime", "client_side", "proxy"},
     "__main__": {"cli"},
     "__init__": set(),
 }

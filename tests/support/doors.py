@@ -35,7 +35,7 @@ def served(services: Sequence[Service], parts: Sequence[Part] = ()) -> Iterator[
         Server(services, house), lifespan="off", log_level="warning", access_log=False
     )
     server = uvicorn.Server(config)
-    with socket.socket() as listener:
+    with socket.socket(proto=socket.IPPROTO_TCP) as listener:  # asyncio sets no TCP_NODELAY without
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         started = threading.Event()

@@ -20,14 +20,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from bakehouse import keys
-from bakehouse.cli import connection, options, running
+from bakehouse.cli import connection, options, starting
 from bakehouse.cli.screen import Screen
 from bakehouse.functions.packaging import pack
 
 if TYPE_CHECKING:
     from bakehouse.datasets.prepare import Prepared
 
-_READY_S = 30.0
 _FUNCTIONS = ("serialize", "classify", "filter")
 _MACHINE = "state_machine.asl.json"
 _SUMMARY = "summary.json"
@@ -207,23 +206,13 @@ def _server(
         )
         try:
             with screen.step("server"):
-                found = _wait_until_ready(folder, server, out / "server.log")
+                found = starting.wait_until_ready(folder, server, out / "server.log")
                 screen.line(f"ready at {found.endpoint}")
             pair = keys.load(folder)
             yield _clean_environment() | keys.client_environment(found.endpoint, pair, found.region)
         finally:
             server.terminate()
             server.communicate()
-
-
-def _wait_until_ready(folder: Path, server: subprocess.Popen[bytes], log: Path) -> running.Running:
-    deadline = time.monotonic() + _READY_S
-    while (found := running.find(folder)) is None:
-        if server.poll() is not None or time.monotonic() > deadline:
-            text = f"The server did not start. {log} ends with: {_last_line(log)}"
-            raise click.ClickException(text)
-        time.sleep(0.02)
-    return found
 
 
 def _clean_environment() -> dict[str, str]:
@@ -322,7 +311,8 @@ def _conclude(
     summary = _summary(out)
     if not summary:
         log = out / "workflow.log"
-        text = f"The workflow ended with exit code {status}. {log} ends with: {_last_line(log)}"
+        said = starting.last_line(log)
+        text = f"The workflow ended with exit code {status}. {log} ends with: {said}"
         raise click.ClickException(text)
     rows = _rows(summary, data, picture, taken, seconds)
     console.print()
@@ -386,9 +376,3 @@ def _verdict(verdict: str) -> str:
 
 def _times(summary: Mapping[str, Any]) -> str:
     return ", ".join(f"{step['name']} {step['seconds']:.1f}" for step in summary["steps"])
-
-
-def _last_line(log: Path) -> str:
-    """The last line of a log that says something."""
-    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    return lines[-1].strip() if lines else "nothing"

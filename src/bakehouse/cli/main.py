@@ -5,9 +5,12 @@ from __future__ import annotations
 import click
 
 from bakehouse import __version__
-from bakehouse.cli import data, demo, down, env, graph, package, status, up
+from bakehouse.cli import data, demo, down, env, exec, graph, keys, package, proxy, status, up
 
 HELP = """Run AWS machine-learning workflows for real, on this machine.
+
+\b
+bakehouse exec -- python your_code.py      run it against a server of its own
 
 \b
 bakehouse up                       start the server
@@ -29,12 +32,15 @@ def main() -> None:
 
 for _command in (
     up.command,
+    exec.command,
     env.command,
+    keys.command,
     status.command,
     down.command,
     demo.command,
     data.command,
     package.command,
     graph.command,
+    proxy.command,
 ):
     main.add_command(_command)

@@ -1,8 +1,13 @@
-"""Which server runs: the note that ``up`` leaves in its data folder, and how to find and end it."""
+"""Which server runs: the note that ``up`` leaves in its data folder, and how to find and end it.
+
+A server that was started for a command ends with it, unless another command uses it by then: each
+holds a shared lock on a file, and the server waits until nobody does.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import signal
@@ -14,6 +19,7 @@ from pathlib import Path
 from bakehouse import lock
 
 NOTE_NAME = "server.json"
+USERS_NAME = "users.lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +30,39 @@ class Running:
     endpoint: str
     region: str
     started: str
+    account_id: str = "123456789012"
+
+
+class Use:
+    """That a command uses the server of a data folder. It ends with the process at the latest."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def is_last(self) -> bool:
+        """End the use; tell whether nobody else has one. New ones then wait for :meth:`close`."""
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """End the use."""
+        os.close(self._descriptor)
+
+
+def begin_use(folder: Path) -> Use:
+    """Use the server of a data folder, if need be after one that is about to end."""
+    descriptor = os.open(folder / USERS_NAME, os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_SH)
+    return Use(descriptor)
+
+
+def wait_until_unused(folder: Path) -> None:
+    """Wait until no command uses the server; from then on, to the end of this process, none can."""
+    descriptor = os.open(folder / USERS_NAME, os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
 def forget(folder: Path) -> None:

@@ -98,6 +98,8 @@ class Function:
     architectures: tuple[str, ...] = ("x86_64",)
     tracing: str = "PassThrough"
     tags: Mapping[str, str] = field(default_factory=dict)
+    policy: tuple[Mapping[str, Any], ...] = ()
+    """The statements that say who may invoke it, in IAM's language; kept and not enforced."""
     modified_ms: int = 0
     revision: str = field(default_factory=lambda: str(uuid.uuid4()))
 
@@ -109,7 +111,8 @@ def to_document(function: Function) -> dict[str, Any]:
 
 def from_document(document: Mapping[str, Any]) -> Function:
     """The function of a document that :func:`to_document` made."""
-    return Function(**{**document, "architectures": tuple(document["architectures"])})
+    lists = {name: tuple(document.get(name, ())) for name in ("architectures", "policy")}
+    return Function(**{**document, **lists})
 
 
 def check(function: Function) -> None:

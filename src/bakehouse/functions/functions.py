@@ -179,6 +179,16 @@ class Functions:
             check(new)
             return await self._replace(old, new)
 
+    async def annotate(self, name: str, change: Callable[[Function], Function]) -> None:
+        """Change what is said of a function and has no part in how it runs: its tags, its policy.
+
+        Raises:
+            NotFound: there is none; and what ``change`` raises.
+        """
+        async with self._changing:
+            function = change(self.get(name))
+            await commit_async(self._records, Put(_KIND, name, to_document(function)))
+
     async def delete(self, name: str, qualifier: str | None = None) -> None:
         """Remove a function; what runs comes to its end.
 

@@ -18,6 +18,7 @@ from bakehouse.storage.records import (
     KeyTaken,
     Put,
     Records,
+    Write,
     commit_async,
     every,
 )
@@ -41,8 +42,8 @@ class Catalogue(Generic[Kept]):
         self._records, self._noun, self._read = records, noun, read
         self._kind = f"sagemaker/{noun.replace(' ', '-')}"
 
-    async def add(self, thing: Kept) -> None:
-        """Store something new; returns when it is on the disk.
+    async def add(self, thing: Kept, *beside: Write) -> None:
+        """Store something new, with other writes in the same commit; it is on the disk then.
 
         Raises:
             AlreadyExists: there is one of that name.
@@ -51,7 +52,7 @@ class Catalogue(Generic[Kept]):
         check_name(f"{self._noun} name", thing.name)
         insert = Insert(self._kind, thing.name.lower(), to_document(thing))
         try:
-            await commit_async(self._records, insert)
+            await commit_async(self._records, insert, *beside)
         except KeyTaken as taken:
             raise AlreadyExists(self._noun, thing.name) from taken
 
@@ -60,10 +61,10 @@ class Catalogue(Generic[Kept]):
         put = Put(self._kind, thing.name.lower(), to_document(thing))
         await commit_async(self._records, put)
 
-    async def remove(self, name: str) -> None:
-        """Remove the one of that name; NotFound if there is none."""
+    async def remove(self, name: str, *beside: Write) -> None:
+        """Remove the one of that name, with other writes as above; NotFound if there is none."""
         self.find(name)
-        await commit_async(self._records, Delete(self._kind, name.lower()))
+        await commit_async(self._records, Delete(self._kind, name.lower()), *beside)
 
     def find(self, name: str) -> Kept:
         """The one of that name; NotFound if there is none."""

@@ -11,6 +11,7 @@ import random
 import shutil
 import time
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -41,7 +42,7 @@ from bakehouse.hosting.windows import Windows
 from bakehouse.storage.logs import LogStore
 from bakehouse.storage.metrics import MetricStore
 from bakehouse.storage.objects import ObjectStore, parse_s3_uri
-from bakehouse.storage.records import Records
+from bakehouse.storage.records import Records, Write
 
 
 class Hosting:
@@ -131,8 +132,8 @@ class Hosting:
         """The ARN of a ``model``, ``endpoint-config`` or ``endpoint``; the name in lower case."""
         return f"arn:aws:sagemaker:{self.region}:{self.account_id}:{kind}/{name.lower()}"
 
-    async def create_model(self, model: Model) -> None:
-        """Store a model.
+    async def create_model(self, model: Model, *beside: Write) -> None:
+        """Store a model, with other writes in the same commit.
 
         Raises:
             InvalidInput: the name is none, or there is no artifact where it says.
@@ -141,10 +142,10 @@ class Hosting:
         url = model.container.model_data_url
         if url is not None:
             self._check_artifact(url)
-        await self.models.add(model)
+        await self.models.add(model, *beside)
 
-    async def create_config(self, config: EndpointConfig) -> None:
-        """Store an endpoint configuration.
+    async def create_config(self, config: EndpointConfig, *beside: Write) -> None:
+        """Store an endpoint configuration, with other writes in the same commit.
 
         Raises:
             InvalidInput: something in it is not allowed.
@@ -154,10 +155,10 @@ class Hosting:
         check_config(config)
         for variant in config.variants:
             self.models.find(variant.model_name)
-        await self.configs.add(config)
+        await self.configs.add(config, *beside)
 
-    async def create_endpoint(self, name: str, config_name: str) -> None:
-        """Store an endpoint as Creating and begin to load it.
+    async def create_endpoint(self, name: str, config_name: str, *beside: Write) -> None:
+        """Store an endpoint as Creating, with other writes in the same commit; begin to load it.
 
         Raises:
             NotFound: there is no such configuration, or one of its models is gone.
@@ -167,7 +168,7 @@ class Hosting:
         deployment = self._deployment(config_name)
         endpoint = Endpoint(name, "Creating", now_ms, now_ms, deployment)
         async with self._changing:
-            await self.endpoints.add(endpoint)
+            await self.endpoints.add(endpoint, *beside)
             self._fleets.raise_one(endpoint)
 
     async def update_endpoint(
@@ -202,8 +203,15 @@ class Hosting:
             await self.endpoints.replace(updating)
             self._fleets.raise_one(updating)
 
-    async def delete_endpoint(self, name: str) -> None:
+    async def settled(self, name: str, timeout_s: float) -> None:
+        """Wait until nothing is being loaded for an endpoint, or for some seconds."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._fleets.settle(name), timeout_s)
+
+    async def delete_endpoint(self, name: str, *beside: Write) -> None:
         """Remove an endpoint, whatever its state, and write out what it captured.
+
+        Other writes join the commit that removes it.
 
         Raises:
             NotFound: there is no such endpoint.
@@ -211,7 +219,7 @@ class Hosting:
         async with self._changing:
             name = self.endpoints.find(name).name
             await self._fleets.drop(name)
-            await self.endpoints.remove(name)
+            await self.endpoints.remove(name, *beside)
         await self._windows.flush(name)
 
     # Invocations

@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from bakehouse.faults import InvalidInput
-from bakehouse.storage.crc import CRC32C, CRC64_NVME, Crc
+from bakehouse.storage.crc import CRC32, CRC32C, CRC64_NVME, Crc, joined
 
 
 class _Hash(Protocol):
@@ -40,6 +40,23 @@ ALGORITHMS: dict[str, Callable[[], _Hash]] = {
     "MD5": lambda: hashlib.md5(usedforsecurity=False),
 }
 """S3's name of each checksum that is kept here → what makes one."""
+
+_CRCS = {"CRC32": (CRC32, 32), "CRC32C": (CRC32C, 32), "CRC64NVME": (CRC64_NVME, 64)}
+
+
+def checksum_of_parts(algorithm: str, parts: Sequence[tuple[str, int]]) -> str | None:
+    """The checksum of a whole, from each part's own (in base64) and its size.
+
+    None if the bytes themselves are needed, as for every algorithm but the CRCs.
+    """
+    if algorithm not in _CRCS or not parts:
+        return None
+    polynomial, bits = _CRCS[algorithm]
+    whole = 0
+    for number, (checksum, size_bytes) in enumerate(parts):
+        part = int.from_bytes(base64.b64decode(checksum), "big")
+        whole = joined(polynomial, bits, whole, part, size_bytes) if number else part
+    return base64.b64encode(whole.to_bytes(bits // 8, "big")).decode()
 
 
 class Digests:

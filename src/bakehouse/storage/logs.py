@@ -1,21 +1,33 @@
 """Log groups and streams, as CloudWatch Logs keeps them: lines with a time, in order of arrival.
 
 A stream keeps its newest 100 segments (up to 100,000 events or about 100 MB); when there are more,
-the oldest 1,000 events go at once. A message longer than 256 KiB is cut.
+the oldest 1,000 events go at once. A message longer than 1 MiB is cut. Where a group has a
+retention, older events are not there for any reader.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from itertools import islice
 
 from bakehouse import clock
 from bakehouse.faults import AlreadyExists, InvalidInput, NotFound
-from bakehouse.storage.records import Delete, Insert, Put, Records, Write
-from bakehouse.storage.series import Entry, Extent, SeriesStore
+from bakehouse.storage.log_info import (
+    LogEvent,
+    LogGroup,
+    LogMatches,
+    LogPage,
+    LogStream,
+    group_row,
+    to_event,
+    to_stream,
+)
+from bakehouse.storage.log_search import Place, Query, search
+from bakehouse.storage.records import Delete, Insert, Put, Records, Write, commit
+from bakehouse.storage.series import SeriesStore
 
 PAGE_EVENTS = 10_000
 """The most events that one page holds."""
@@ -24,52 +36,10 @@ PAGE_BYTES = 1 << 20
 
 _GROUP, _STREAM = "logs/group", "logs/stream"
 _KEPT_SEGMENTS = 100
-_MESSAGE_CHARACTERS = 262_144
+_MESSAGE_CHARACTERS = 1 << 20
+_DAY_MS = 86_400_000
 _GROUP_NAME = re.compile(r"[.\-_/#A-Za-z0-9]{1,512}")
 _STREAM_NAME = re.compile(r"[^:*\x00]{1,512}")
-
-
-def group_arn(region: str, account_id: str, name: str) -> str:
-    """The Amazon resource name of a group."""
-    return f"arn:aws:logs:{region}:{account_id}:log-group:{name}"
-
-
-@dataclass(frozen=True, slots=True)
-class LogGroup:
-    """A named set of streams."""
-
-    name: str
-    created_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class LogStream:
-    """A stream of a group. The three times are None as long as it is empty."""
-
-    name: str
-    created_ms: int
-    first_ms: int | None
-    last_ms: int | None
-    ingested_ms: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class LogEvent:
-    """A line: its place in the stream, its own time, the time of its arrival, its text."""
-
-    position: int
-    at_ms: int
-    ingested_ms: int
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class LogPage:
-    """Some events, oldest first, and the positions at which to go on, backward and forward."""
-
-    events: list[LogEvent]
-    start: int
-    end: int
 
 
 class LogStore:
@@ -80,6 +50,7 @@ class LogStore:
         self._streams = SeriesStore(
             records, _STREAM, segments=_KEPT_SEGMENTS, size_of=lambda event: len(event["m"])
         )
+        self._changing = threading.Lock()
 
     def append(self, group: str, stream: str, events: Sequence[tuple[int, str]]) -> Future[None]:
         """Add events (epoch milliseconds, message); the group and the stream are made if needed.
@@ -92,7 +63,14 @@ class LogStore:
         entries = [(at, {"m": text[:_MESSAGE_CHARACTERS], "i": arrived}) for at, text in events]
         return self._streams.append({f"{group}:{stream}": entries}, *self._missing_group(group))
 
-    def create_group(self, group: str) -> Future[None]:
+    def create_group(
+        self,
+        group: str,
+        *,
+        tags: Mapping[str, str] | None = None,
+        log_class: str = "STANDARD",
+        kms_key: str | None = None,
+    ) -> Future[None]:
         """Make an empty group.
 
         Raises:
@@ -102,7 +80,17 @@ class LogStore:
         _check_names(group, "-")
         if self._records.get(_GROUP, group) is not None:
             raise AlreadyExists("log group", group)
-        return self._records.submit(Insert(_GROUP, group, {"created_ms": clock.epoch_ms()}))
+        made = LogGroup(group, clock.epoch_ms(), None, tags or {}, log_class, kms_key)
+        return self._records.submit(Insert(_GROUP, group, group_row(made)))
+
+    def change_group(self, name: str, change: Callable[[LogGroup], LogGroup]) -> None:
+        """Replace what is kept of a group by what ``change`` makes of it. This blocks.
+
+        Raises:
+            NotFound: there is no such group.
+        """
+        with self._changing:
+            commit(self._records, Put(_GROUP, name, group_row(change(self.group(name)))))
 
     def create_stream(self, group: str, stream: str) -> Future[None]:
         """Make an empty stream in a group; NotFound or AlreadyExists otherwise."""
@@ -117,17 +105,22 @@ class LogStore:
         keys = [f"{group}:{stream.name}" for stream in self.every_stream(group)]
         return self._streams.drop(keys, Delete(_GROUP, group))
 
+    def delete_stream(self, group: str, stream: str) -> Future[None]:
+        """Remove a stream with its events; NotFound if the group or the stream is not there."""
+        self.stream(group, stream)
+        return self._streams.drop([f"{group}:{stream}"])
+
     def group(self, name: str) -> LogGroup:
         """The group of that name; NotFound if there is none."""
         row = self._records.get(_GROUP, name)
         if row is None:
             raise NotFound("log group", name)
-        return LogGroup(name, row.value["created_ms"])
+        return LogGroup(name, **row.value)
 
     def groups(self, *, prefix: str = "", after: str = "", limit: int = 50) -> list[LogGroup]:
         """Up to ``limit`` groups in the order of their names."""
         rows = self._records.scan(_GROUP, prefix=prefix, after=after, limit=limit)
-        return [LogGroup(row.key, row.value["created_ms"]) for row in rows]
+        return [LogGroup(row.key, **row.value) for row in rows]
 
     def stream(self, group: str, name: str) -> LogStream:
         """The stream of that name; NotFound if the group or the stream is not there."""
@@ -135,7 +128,7 @@ class LogStore:
         extent = self._streams.find(f"{group}:{name}")
         if extent is None:
             raise NotFound("log stream", name)
-        return _to_stream(name, extent)
+        return to_stream(name, extent)
 
     def streams(
         self, group: str, *, prefix: str = "", after: str = "", limit: int = 50
@@ -146,7 +139,7 @@ class LogStore:
         found = self._streams.scan(
             prefix=within + prefix, after=within + after if after else "", limit=limit
         )
-        return [_to_stream(key.removeprefix(within), extent) for key, extent in found]
+        return [to_stream(key.removeprefix(within), extent) for key, extent in found]
 
     def every_stream(self, group: str, *, prefix: str = "") -> Iterator[LogStream]:
         """All streams of a group by name, read a page at a time; NotFound as :meth:`streams`."""
@@ -163,20 +156,20 @@ class LogStore:
         start: int = 0,
         from_ms: int = 0,
         to_ms: int | None = None,
-        containing: Sequence[str] = (),
         limit: int = PAGE_EVENTS,
     ) -> LogPage:
         """A page of the events at or behind position ``start``, in order of arrival.
 
-        Only events with ``from_ms`` ≤ time < ``to_ms`` whose message has every text of
-        ``containing``. The page's ``end`` is where to go on, also when the page is empty.
+        Only events with ``from_ms`` ≤ time < ``to_ms``. The page's ``end`` is where to go on, also
+        when the page is empty.
 
         Raises:
             NotFound: there is no such group or stream.
         """
         self.stream(group, stream)
-        found = self._streams.read(f"{group}:{stream}", start=start, from_ms=from_ms)
-        events = _page((_to_event(one) for one in found), to_ms, containing, limit)
+        kept_ms = max(from_ms, self._kept_from_ms(group))
+        found = self._streams.read(f"{group}:{stream}", start=start, from_ms=kept_ms)
+        events = _page((to_event(one) for one in found), to_ms, limit)
         return LogPage(
             events,
             events[0].position if events else start,
@@ -196,8 +189,9 @@ class LogStore:
         """The last events in front of position ``before`` (default: all), oldest first."""
         self.stream(group, stream)
         key = f"{group}:{stream}"
-        found = self._streams.read_back(key, before=before, from_ms=from_ms)
-        events = _page((_to_event(one) for one in found), to_ms, (), limit)[::-1]
+        kept_ms = max(from_ms, self._kept_from_ms(group))
+        found = self._streams.read_back(key, before=before, from_ms=kept_ms)
+        events = _page((to_event(one) for one in found), to_ms, limit)[::-1]
         extent = self._streams.find(key)
         end = before if before is not None else extent.end if extent else 0
         return LogPage(
@@ -205,6 +199,35 @@ class LogStore:
             events[0].position if events else end,
             events[-1].position + 1 if events else end,
         )
+
+    def matches(
+        self,
+        group: str,
+        streams: Sequence[str],
+        wanted: Callable[[str], bool],
+        *,
+        from_ms: int = 0,
+        to_ms: int | None = None,
+        after: Place | None = None,
+        backwards: bool = False,
+        limit: int = PAGE_EVENTS,
+    ) -> LogMatches:
+        """A page of the events of several streams whose message is ``wanted``, by time.
+
+        Only events with ``from_ms`` ≤ time < ``to_ms``; ``backwards`` gives the newest first.
+        Streams that are not there have no events. A page can be empty and not yet the last one.
+        """
+        from_ms = max(from_ms, self._kept_from_ms(group))
+        keys = {stream: f"{group}:{stream}" for stream in streams}
+        limit = min(limit, PAGE_EVENTS)
+        query = Query(keys, wanted, from_ms, to_ms, after, backwards, limit, PAGE_BYTES)
+        found = search(self._streams, query)
+        return LogMatches([(stream, to_event(entry)) for stream, entry in found.events], found.end)
+
+    def _kept_from_ms(self, group: str) -> int:
+        """The time before which the group's retention leaves nothing."""
+        days = self.group(group).retention_days
+        return 0 if days is None else clock.epoch_ms() - days * _DAY_MS
 
     def _missing_group(self, group: str) -> list[Write]:
         if self._records.get(_GROUP, group) is not None:
@@ -219,30 +242,9 @@ def _check_names(group: str, stream: str) -> None:
         raise InvalidInput("logStreamName", stream, "1 to 512 characters without : and *")
 
 
-def _to_stream(name: str, extent: Extent) -> LogStream:
-    return LogStream(
-        name,
-        extent.created_ms,
-        min((part.earliest_ms for part in extent.segments), default=None),
-        max((part.latest_ms for part in extent.segments), default=None),
-        extent.appended_ms,
-    )
-
-
-def _to_event(entry: Entry) -> LogEvent:
-    return LogEvent(entry.position, entry.at_ms, entry.value["i"], entry.value["m"])
-
-
-def _page(
-    found: Iterable[LogEvent], to_ms: int | None, containing: Sequence[str], limit: int
-) -> list[LogEvent]:
+def _page(found: Iterable[LogEvent], to_ms: int | None, limit: int) -> list[LogEvent]:
     """The first events that match, as many as a page may hold, but at least one."""
-    matching = (
-        event
-        for event in found
-        if (to_ms is None or event.at_ms < to_ms)
-        and all(text in event.message for text in containing)
-    )
+    matching = (event for event in found if to_ms is None or event.at_ms < to_ms)
     events: list[LogEvent] = []
     room = PAGE_BYTES
     for event in islice(matching, min(limit, PAGE_EVENTS)):

@@ -6,10 +6,12 @@ A series keeps its newest 20 segments, up to 20,000 data; older ones go 1,000 at
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import accumulate
 
 import orjson
 
@@ -67,6 +69,8 @@ class Metric:
     namespace: str
     name: str
     dimensions: Dimensions
+    put_ms: int | None = field(default=None, compare=False)
+    """When something was last added."""
 
 
 class MetricStore:
@@ -122,7 +126,48 @@ class MetricStore:
         """
         prefix = orjson.dumps([namespace]).decode()[:-1] + "," if namespace else ""
         found = self._series.scan(prefix=prefix, after=after, limit=limit)
-        return [_from_key(key) for key, _ in found]
+        return [_from_key(key, extent.appended_ms) for key, extent in found]
+
+
+def by_period(
+    statistics: Iterable[Statistic], period_s: int, *, units_apart: bool = True
+) -> dict[tuple[datetime, str], list[Statistic]]:
+    """The data of each period (aligned to 1970) and, unless told otherwise, unit."""
+    periods: dict[tuple[datetime, str], list[Statistic]] = {}
+    for one in statistics:
+        at_ms = clock.to_epoch_ms(one.at)
+        at = clock.from_epoch_ms(at_ms - at_ms % (period_s * 1000))
+        periods.setdefault((at, one.unit if units_apart else ""), []).append(one)
+    return periods
+
+
+def merged(at: datetime, unit: str, data: Sequence[Statistic]) -> Statistic:
+    """One statistic of several, of which there is at least one."""
+    return Statistic(
+        at,
+        unit,
+        sum(one.count for one in data),
+        sum(one.total for one in data),
+        min(one.minimum for one in data),
+        max(one.maximum for one in data),
+    )
+
+
+def percentile(data: Sequence[Statistic], rank: float) -> float | None:
+    """The value below which ``rank`` percent (0 to 100) of the measurements lie.
+
+    Between two measurements it is interpolated. None where only a set of statistics is known of
+    several measurements that are not all the same, or where nothing was counted.
+    """
+    counted = sorted(((one.average, one.count) for one in data if one.count), key=lambda p: p[0])
+    if not counted or any(one.minimum != one.maximum for one in data):
+        return None
+    ends = list(accumulate(count for _, count in counted))
+    place = rank / 100 * (ends[-1] - 1)
+    low = counted[min(bisect_right(ends, place), len(ends) - 1)][0]
+    high = counted[min(bisect_right(ends, place + 1), len(ends) - 1)][0]
+    between = place - math.floor(place)
+    return low if between == 0 else low + (high - low) * between
 
 
 def cursor(metric: Metric) -> str:
@@ -134,9 +179,9 @@ def _key(namespace: str, name: str, dimensions: Dimensions) -> str:
     return orjson.dumps([namespace, name, sorted(dimensions)]).decode()
 
 
-def _from_key(key: str) -> Metric:
+def _from_key(key: str, put_ms: int | None) -> Metric:
     namespace, name, dimensions = orjson.loads(key)
-    return Metric(namespace, name, tuple((part, value) for part, value in dimensions))
+    return Metric(namespace, name, tuple((part, value) for part, value in dimensions), put_ms)
 
 
 def _to_row(datum: Datum) -> Document:
@@ -167,17 +212,4 @@ def _to_statistic(entry: Entry) -> Statistic:
 
 def _merge(statistics: Iterable[Statistic], period_s: int) -> list[Statistic]:
     """One statistic for each period and unit."""
-    periods: dict[tuple[datetime, str], Statistic] = {}
-    for one in statistics:
-        at_ms = clock.to_epoch_ms(one.at)
-        at = clock.from_epoch_ms(at_ms - at_ms % (period_s * 1000))
-        so_far = periods.get((at, one.unit))
-        periods[at, one.unit] = Statistic(
-            at,
-            one.unit,
-            one.count + (so_far.count if so_far else 0.0),
-            one.total + (so_far.total if so_far else 0.0),
-            min(one.minimum, so_far.minimum if so_far else one.minimum),
-            max(one.maximum, so_far.maximum if so_far else one.maximum),
-        )
-    return list(periods.values())
+    return [merged(at, unit, data) for (at, unit), data in by_period(statistics, period_s).items()]

@@ -1,33 +1,41 @@
 """Objects that are uploaded in parts.
 
 Parts are kept like objects, under the id of their upload, until it is completed or aborted. The
-completed object is one blob again: nothing that reads it needs to know how it came.
+completed object takes over their blobs as they are: nothing is copied or read for it.
 """
 
 from __future__ import annotations
 
 import base64
+import re
 import secrets
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from bakehouse import clock
 from bakehouse.faults import InvalidInput, NotFound
-from bakehouse.storage.digests import Digests
+from bakehouse.storage.digests import Digests, checksum_of_parts
+from bakehouse.storage.listing import Place, first_of, rolled_up
 from bakehouse.storage.objects import Expect, ObjectInfo, ObjectStore, check_key
-from bakehouse.storage.records import Delete, Document, Put, Record, every
+from bakehouse.storage.records import Delete, Document, Put, Record, commit, every
 from bakehouse.storage.uploads import Upload
+from bakehouse.storage.versions import key_prefix, row_prefix, unescaped
 
 PART_BYTES = 5 * 1024**2
 """The smallest part that may be followed by another one."""
 
 MOST_PARTS = 10_000
 
-_UPLOAD, _PART = "s3/upload", "s3/part"
+_UPLOAD, _PART = "s3/open-upload", "s3/part"
+_ID_LENGTH, _AFTER_ALL_IDS = 32, "\x7f"
+_MD5 = re.compile("[0-9a-f]{32}")
+_PAGE = 128
+_OLD_UPLOAD = "s3/upload"
+"""How uploads were kept whose rows did not sort as their keys do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +47,17 @@ class Part:
     etag: str
     checksums: dict[str, str]
     modified: datetime
+    blob: str | None = None
+    """Where its bytes are; None if they are few, and in its row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A part as a completion names it: by number and ETag, and by checksums if it likes."""
+
+    number: int
+    etag: str
+    checksums: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +71,20 @@ class OpenUpload:
     is_composite: bool
     """The object's checksum is made of its parts' checksums instead of its bytes."""
     described: dict[str, Any]
-    """``content_type``, ``metadata`` and ``headers`` of the object to be."""
+    """``content_type``, ``metadata``, ``headers`` and so on of the object to be."""
+    is_declared: bool = False
+    """Whoever began the upload named the algorithm."""
+
+
+@dataclass(frozen=True, slots=True)
+class UploadListing:
+    """A page of uploads by key, and of one key in the order in which they were begun."""
+
+    uploads: list[OpenUpload]
+    common_prefixes: list[str]
+    next_after: Place | None
+    """Key and id to give as ``after`` for the next page; None at the end. After a common prefix the
+    id is empty."""
 
 
 class MultipartUploads:
@@ -70,6 +102,7 @@ class MultipartUploads:
         self._records, self._contents = objects.records, objects.contents
         self._lock = threading.Lock()
         self._ending: set[str] = set()
+        self._rename_old()
         self._remove_orphans()
 
     def create(
@@ -80,6 +113,7 @@ class MultipartUploads:
         described: dict[str, Any],
         algorithm: str = "CRC32",
         is_composite: bool = False,
+        is_declared: bool = False,
     ) -> OpenUpload:
         """Begin an upload; blocks until that is on the disk.
 
@@ -89,14 +123,16 @@ class MultipartUploads:
         """
         self._objects.bucket(bucket)
         check_key(key)
-        upload_id = secrets.token_hex(16)
+        upload_id = self._new_id()
         document = {
             "started": clock.to_epoch_ms(self._now()),
             "algorithm": algorithm,
             "composite": is_composite,
+            "declared": is_declared,
             "described": described,
         }
-        self._contents.submit(Put(_UPLOAD, _row(bucket, key, upload_id), document)).result()
+        put = Put(_UPLOAD, _row(bucket, key, upload_id), document)
+        self._contents.submit(put, result=None).result()
         return self.find(bucket, key, upload_id)
 
     def find(self, bucket: str, key: str, upload_id: str) -> OpenUpload:
@@ -108,13 +144,27 @@ class MultipartUploads:
         return _upload_from(bucket, row)
 
     def uploads(
-        self, bucket: str, *, prefix: str = "", after: tuple[str, str] = ("", ""), limit: int = 1000
-    ) -> list[OpenUpload]:
-        """Up to ``limit`` uploads by key; ``after`` is the key and id of the last one known."""
+        self,
+        bucket: str,
+        *,
+        prefix: str = "",
+        delimiter: str = "",
+        after: Place = ("", ""),
+        limit: int = 1000,
+    ) -> UploadListing:
+        """A page of uploads after all of one key, or after one of them.
+
+        With a delimiter, keys are rolled up to common prefixes, as in a listing of objects.
+        """
         self._objects.bucket(bucket)
-        start = _row(bucket, *after) if after[0] else ""
-        rows = self._records.scan(_UPLOAD, prefix=f"{bucket}/{prefix}", after=start, limit=limit)
-        return [_upload_from(bucket, row) for row in rows]
+        items = rolled_up(
+            lambda start: self._uploads_after(bucket, prefix, start),
+            lambda upload: upload.key,
+            prefix,
+            delimiter,
+            after,
+        )
+        return UploadListing(*first_of(items, lambda upload: (upload.key, upload.upload_id), limit))
 
     def part(
         self, bucket: str, key: str, upload_id: str, number: int, *, checksums: Sequence[str] = ()
@@ -129,13 +179,13 @@ class MultipartUploads:
             text = f"Part number must be an integer between 1 and {MOST_PARTS}, inclusive"
             raise InvalidInput("partNumber", number, f"1 to {MOST_PARTS}", text)
 
-        def save(document: Document, content: bytes | None) -> tuple[Part, Future[None]]:
+        def save(document: Document, content: bytes | None) -> Future[Part]:
             document = document | {"modified": clock.to_epoch_ms(self._now())}
             row = Record(f"{upload_id}/{number:05d}", document)
             with self._lock:
                 self._check_open(bucket, key, upload_id)
-                done = self._contents.submit(Put(_PART, row.key, document, content))
-            return _part_from(row), done
+                put = Put(_PART, row.key, document, content)
+                return self._contents.submit(put, result=_part_from(row))
 
         digests = Digests([*checksums, upload.algorithm])
         return Upload(self._contents, digests, self._objects.object_bytes, save)
@@ -154,27 +204,36 @@ class MultipartUploads:
         bucket: str,
         key: str,
         upload_id: str,
-        chosen: Sequence[tuple[int, str]],
+        chosen: Sequence[Chosen],
         *,
         checksum: str | None = None,
+        size_bytes: int | None = None,
         expect: Expect | None = None,
     ) -> ObjectInfo:
-        """Make the object of the chosen parts, given as number and ETag; blocks until it is there.
+        """Make the object of the chosen parts; blocks until it is there.
 
-        ``checksum`` is what the upload's algorithm is expected to make of it.
+        ``checksum`` is what the upload's algorithm is expected to make of it, ``size_bytes`` how
+        much it is expected to be. To complete an upload
+        once more, with the same parts, gives the same object as long as it is there.
 
         Raises:
             InvalidInput: of ``part``, ``part order`` or ``part size``: they are not parts of the
                 upload, not in ascending order, or one that is not the last has less than 5 MiB.
-                Of ``checksum``: the object has another one.
+                Of ``checksum``: the object has another one. Of ``object size``: it has another.
             LimitExceeded: together they are larger than an object may be.
         """
+        chosen = _last_of_each(chosen)
+        done = self._completed(bucket, key, upload_id, chosen)
+        if done is not None:
+            return done
         upload = self.find(bucket, key, upload_id)
-        parts = _chosen_parts(self.parts(bucket, key, upload_id), chosen)
         with self._lock:
             self._check_open(bucket, key, upload_id)
             self._ending.add(upload_id)
         try:
+            self._wait_for_parts(upload_id)
+            parts = _chosen_parts(self.parts(bucket, key, upload_id), chosen)
+            _check_size(parts, size_bytes)
             return self._assemble(bucket, upload, parts, checksum, expect)
         finally:
             self._ending.discard(upload_id)
@@ -183,7 +242,7 @@ class MultipartUploads:
         """End an upload and remove its parts; blocks until that is on the disk."""
         with self._lock:
             self._check_open(bucket, key, upload_id)
-            done = self._contents.submit(*self._ends(bucket, key, upload_id))
+            done = self._contents.submit(*self._ends(bucket, key, upload_id), result=None)
         done.result()
         self._contents.remove_unused()
 
@@ -192,7 +251,8 @@ class MultipartUploads:
         while rows := self._records.scan(_UPLOAD, prefix=f"{bucket}/"):
             for row in rows:
                 upload = _upload_from(bucket, row)
-                self._contents.submit(*self._ends(bucket, upload.key, upload.upload_id)).result()
+                ends = self._ends(bucket, upload.key, upload.upload_id)
+                self._contents.submit(*ends, result=None).result()
         self._contents.remove_unused()
 
     def _assemble(
@@ -208,23 +268,85 @@ class MultipartUploads:
             bucket,
             upload.key,
             **upload.described,
-            checksums=() if upload.is_composite else (upload.algorithm,),
+            checksums=(),
             expect=expect,
             also=ends,
+            event="ObjectCreated:CompleteMultipartUpload",
         ) as whole:
-            for part in parts:
-                for chunk in self._chunks(upload.upload_id, part):
-                    whole.write(chunk)
-            checksums = whole.digests.checksums
             if upload.is_composite:
                 checksums = _composite(parts, upload.algorithm)
+            else:
+                checksums = self._of_whole(upload, parts)
             if checksum not in (None, checksums[upload.algorithm]):
                 raise InvalidInput("checksum", checksum, f"the {upload.algorithm} of the object")
-            return whole.commit(etag=_etag_of(parts), checksums=checksums)
+            self._fill(whole, upload.upload_id, parts)
+            return whole.commit(
+                etag=_etag_of(part.etag for part in parts),
+                checksums=checksums,
+                parts=len(parts),
+                upload=upload.upload_id,
+                part_sums=_part_sums(upload, parts),
+            )
+
+    def _completed(
+        self, bucket: str, key: str, upload_id: str, chosen: Sequence[Chosen]
+    ) -> ObjectInfo | None:
+        """The object that these parts of an upload became; None if the upload is not over."""
+        if self._records.get(_UPLOAD, _row(bucket, key, upload_id)) is not None:
+            return None
+        try:
+            info = self._objects.head(bucket, key)
+        except NotFound:
+            return None
+        same = info.parted is not None and info.parted.upload_id == upload_id
+        return info if same and info.etag == _etag_of(one.etag for one in chosen) else None
+
+    def _new_id(self) -> str:
+        """Later uploads have greater ids."""
+        return f"{int(self._now().timestamp() * 1e9):016x}{secrets.token_hex(8)}"
+
+    def _uploads_after(self, bucket: str, prefix: str, after: Place) -> Iterator[OpenUpload]:
+        key, upload_id = after
+        last = _row(bucket, key, upload_id or _AFTER_ALL_IDS) if key else ""
+        start = key_prefix(bucket, prefix)
+        while rows := self._records.scan(_UPLOAD, prefix=start, after=last, limit=_PAGE):
+            yield from (_upload_from(bucket, row) for row in rows)
+            last = rows[-1].key
+
+    def _wait_for_parts(self, upload_id: str) -> None:
+        """Let the parts of an ending upload arrive that were handed over before it ended."""
+        for row in self._contents.under_way(_PART, f"{upload_id}/"):
+            settling = self._contents.settling(_PART, row)
+            if settling is not None:
+                settling.exception()
+
+    def _fill(self, whole: Upload[ObjectInfo], upload_id: str, parts: list[Part]) -> None:
+        """Give an object its parts' blobs. A short last part, which has none, is written anew."""
+        extents = [(part.blob, part.size_bytes) for part in parts if part.blob is not None]
+        if len(extents) < len(parts):
+            rest = b"".join(self._chunks(upload_id, parts[-1]))
+            if not extents:
+                whole.write(rest)
+                return
+            extents.append((self._contents.keep(rest), len(rest)))
+        whole.take(extents)
+
+    def _of_whole(self, upload: OpenUpload, parts: list[Part]) -> dict[str, str]:
+        """The checksum of all bytes; they are read only where the parts' checksums do not tell."""
+        name = upload.algorithm
+        told = [(part.checksums[name], part.size_bytes) for part in parts]
+        found = checksum_of_parts(name, told)
+        if found is not None:
+            return {name: found}
+        digests = Digests([name])
+        for part in parts:
+            for chunk in self._chunks(upload.upload_id, part):
+                digests.update(chunk)
+        return digests.checksums
 
     def _chunks(self, upload_id: str, part: Part) -> Iterator[bytes]:
         found = self._contents.open(_PART, f"{upload_id}/{part.number:05d}")
-        if found is None or found[0].value["etag"] != part.etag:
+        if found is None:
             raise _no_part(part.number)
         yield from found[1].chunks()
         found[1].close()
@@ -239,44 +361,77 @@ class MultipartUploads:
         if upload_id in self._ending:
             raise NotFound("upload", upload_id)
 
+    def _rename_old(self) -> None:
+        """Give uploads from before rows that sort as their keys do."""
+        for row in every(self._records, _OLD_UPLOAD):
+            place, _, upload_id = row.key.rpartition("/")
+            bucket, _, key = place.partition("/")
+            put = Put(_UPLOAD, _row(bucket, key, upload_id), row.value)
+            commit(self._records, put, Delete(_OLD_UPLOAD, row.key))
+
     def _remove_orphans(self) -> None:
         """Remove parts that were committed while their upload ended."""
-        uploads = {row.key.rpartition("/")[2] for row in every(self._records, _UPLOAD)}
+        uploads = {row.key[-_ID_LENGTH:] for row in every(self._records, _UPLOAD)}
         orphans = [
             Delete(_PART, row.key)
             for row in every(self._records, _PART)
             if row.key.partition("/")[0] not in uploads
         ]
         if orphans:
-            self._contents.submit(*orphans).result()
+            self._contents.submit(*orphans, result=None).result()
             self._contents.remove_unused()
 
 
-def _chosen_parts(found: list[Part], chosen: Sequence[tuple[int, str]]) -> list[Part]:
-    numbers = [number for number, _ in chosen]
-    if numbers != sorted(set(numbers)):
+def _last_of_each(chosen: Sequence[Chosen]) -> list[Chosen]:
+    """The parts in order; of one that was sent twice, and is named twice, the last counts."""
+    numbers = [one.number for one in chosen]
+    if numbers != sorted(numbers):
         raise InvalidInput("part order", numbers, "numbers in ascending order")
+    return list({one.number: one for one in chosen}.values())
+
+
+def _chosen_parts(found: list[Part], chosen: Sequence[Chosen]) -> list[Part]:
     by_number = {part.number: part for part in found}
-    for number, etag in chosen:
-        if number not in by_number or by_number[number].etag != etag:
-            raise _no_part(number)
-    parts = [by_number[number] for number in numbers]
+    for one in chosen:
+        part = by_number.get(one.number)
+        if part is None or part.etag != one.etag or not _has_sums(part, one.checksums):
+            raise _no_part(one.number)
+    parts = [by_number[one.number] for one in chosen]
     for part in parts[:-1]:
         if part.size_bytes < PART_BYTES:
             raise InvalidInput("part size", part.size_bytes, f"at least {PART_BYTES} bytes")
     return parts
 
 
+def _has_sums(part: Part, given: Mapping[str, str]) -> bool:
+    return all(part.checksums.get(name, value) == value for name, value in given.items())
+
+
+def _check_size(parts: list[Part], expected: int | None) -> None:
+    size = sum(part.size_bytes for part in parts)
+    if expected not in (None, size):
+        raise InvalidInput("object size", expected, f"{size}, as the parts have together")
+
+
 def _no_part(number: int) -> InvalidInput:
     return InvalidInput("part", number, "the number and ETag of a part of this upload")
 
 
-def _etag_of(parts: list[Part]) -> str:
+def _etag_of(etags: Iterable[str]) -> str:
     """S3's ETag of an object of parts: the MD5 of their MD5s and how many they are."""
-    digests = Digests()
-    for part in parts:
-        digests.update(bytes.fromhex(part.etag))
-    return f"{digests.etag}-{len(parts)}"
+    digests, count = Digests(), 0
+    for etag in etags:
+        if not _MD5.fullmatch(etag):
+            return ""
+        digests.update(bytes.fromhex(etag))
+        count += 1
+    return f"{digests.etag}-{count}"
+
+
+def _part_sums(upload: OpenUpload, parts: list[Part]) -> list[str]:
+    if not upload.is_declared:
+        return []
+    return [part.checksums[upload.algorithm] for part in parts]
 
 
 def _composite(parts: list[Part], algorithm: str) -> dict[str, str]:
@@ -288,11 +443,12 @@ def _composite(parts: list[Part], algorithm: str) -> dict[str, str]:
 
 
 def _row(bucket: str, key: str, upload_id: str) -> str:
-    return f"{bucket}/{key}/{upload_id}"
+    return row_prefix(bucket, key) + upload_id
 
 
 def _upload_from(bucket: str, row: Record) -> OpenUpload:
-    key, _, upload_id = row.key[len(bucket) + 1 :].rpartition("/")
+    upload_id = row.key[-_ID_LENGTH:]
+    key = unescaped(row.key[len(bucket) + 1 : -_ID_LENGTH])
     value = row.value
     return OpenUpload(
         upload_id=upload_id,
@@ -301,6 +457,7 @@ def _upload_from(bucket: str, row: Record) -> OpenUpload:
         algorithm=value["algorithm"],
         is_composite=value["composite"],
         described=value["described"],
+        is_declared=value.get("declared", False),
     )
 
 
@@ -312,4 +469,5 @@ def _part_from(row: Record) -> Part:
         etag=value["etag"],
         checksums=value["checksums"],
         modified=clock.from_epoch_ms(value["modified"]),
+        blob=value.get("blob"),
     )

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, Protocol
 
 from bakehouse import clock
 from bakehouse.faults import InvalidInput, LimitExceeded
 from bakehouse.storage.blobs import OpenBlob
-from bakehouse.storage.records import Record, check_names
+from bakehouse.storage.records import Document, Put, Record, check_names
 
-BUCKET, OBJECT = "s3/bucket", "s3/object"
+BUCKET, SETTING, OBJECT = "s3/bucket", "s3/bucket-setting", "s3/object"
 """The kinds of their records."""
 
 KEY_BYTES = 1024
 """The longest key, in UTF-8."""
 
-_BUCKET_NAME = re.compile(r"(?!\d+\.\d+\.\d+\.\d+\Z)[a-z0-9](?!.*\.\.)[a-z0-9.-]{1,61}[a-z0-9]")
+_BUCKET_NAME = re.compile(
+    r"(?!\d+\.\d+\.\d+\.\d+\Z)[a-z0-9](?!.*(?:\.\.|\.-|-\.))[a-z0-9.-]{1,61}[a-z0-9]"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,19 @@ class Bucket:
     name: str
     created: datetime
     region: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parted:
+    """The upload in parts by which an object came."""
+
+    upload_id: str
+    count: int
+    """How many parts there were."""
+    sums: Sequence[str]
+    """Each part's checksum in base64, where the upload named an algorithm; else none."""
+    extents: Sequence[Sequence[Any]]
+    """Where each part is, its size last; none for a single part that is in the object's row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +63,61 @@ class ObjectInfo:
     """Algorithm (``CRC32``, ``SHA256``) → base64, of the whole object."""
     headers: dict[str, str]
     """What else was given for its readers, by header name: ``content-encoding``, …"""
+    tags: dict[str, str] = field(default_factory=dict)
+    version_id: str | None = None
+    """``null`` or an id of its own; None where it was written before its bucket had versions."""
+    parted: Parted | None = None
+    """None if it came whole."""
+    details: dict[str, Document] = field(default_factory=dict)
+    """What else was set of it after it was written, by name: ``acl``, ``retention``, …"""
+
+    @property
+    def storage_class(self) -> str:
+        """S3's word for how it is kept; here that is no difference."""
+        return self.headers.get("x-amz-storage-class", "STANDARD")
+
+    @property
+    def part_sizes(self) -> list[int]:
+        """The size of each part that it was uploaded in; of an object that came whole, its own."""
+        if self.parted is not None and self.parted.count == len(self.parted.extents):
+            return [extent[-1] for extent in self.parted.extents]
+        return [self.size_bytes]
 
 
 Expect = Callable[[ObjectInfo | None], None]
 """Refuses, by raising, what a write would replace; None is "there is no such object"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happened to an object, told to whoever watches in the moment of the commit."""
+
+    event: str
+    """As S3 names it: ``ObjectCreated:Put``, ``…:Post``, ``…:Copy``,
+    ``…:CompleteMultipartUpload``, ``ObjectRemoved:Delete``, ``ObjectRemoved:DeleteMarkerCreated``.
+    """
+    bucket: str
+    key: str
+    size_bytes: int
+    etag: str
+    """Without quotes; empty where the object was removed."""
+    version_id: str | None
+    """None where the bucket never had versions."""
+    sequencer: str
+    """Later changes of one key compare greater, as text."""
+    at: datetime
+
+
+class Watch(Protocol):
+    """Whoever is told of changes. Both are called from any thread, and must not block or raise."""
+
+    def rows(self, change: Change) -> Sequence[Put]:
+        """What is to be written by the same commit as the change."""
+        ...
+
+    def committed(self) -> None:
+        """Such rows are on the disk now."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +196,14 @@ def bucket_from(row: Record) -> Bucket:
 
 def info_from(bucket: str, row: Record) -> ObjectInfo:
     """The object of a stored row, whose key is ``bucket/key``."""
-    value = row.value
+    return info_of(bucket, row.key[len(bucket) + 1 :], row.value)
+
+
+def info_of(bucket: str, key: str, value: Document) -> ObjectInfo:
+    """The object of a stored document."""
     return ObjectInfo(
         bucket=bucket,
-        key=row.key[len(bucket) + 1 :],
+        key=key,
         size_bytes=value["size"],
         etag=value["etag"],
         modified=clock.from_epoch_ms(value["modified"]),
@@ -140,4 +211,13 @@ def info_from(bucket: str, row: Record) -> ObjectInfo:
         metadata=value["metadata"],
         checksums=value["checksums"],
         headers=value["headers"],
+        tags=value.get("tags", {}),
+        version_id=value.get("version", "null" if "order" in value else None),
+        parted=_parted(value) if "upload" in value else None,
+        details=value.get("details", {}),
     )
+
+
+def _parted(value: Document) -> Parted:
+    extents = value.get("extents", ())
+    return Parted(value["upload"], value["parts"], value["part_sums"], extents)

@@ -7,56 +7,57 @@ their objects, readers keep the one that they opened.
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
 from bakehouse import clock
-from bakehouse.faults import AlreadyExists, Conflict, LimitExceeded, NotFound
+from bakehouse.faults import LimitExceeded
 from bakehouse.storage.blobs import Blobs
+from bakehouse.storage.buckets import VERSIONING, Buckets
+from bakehouse.storage.changes import Changes, Removed
 from bakehouse.storage.contents import Contents
 from bakehouse.storage.digests import Digests
 from bakehouse.storage.listing import listing_of
+from bakehouse.storage.lookup import found_row, missing
 from bakehouse.storage.object_info import (
-    BUCKET,
     OBJECT,
     Bucket,
+    Change,
     Expect,
     Listing,
     ObjectInfo,
     OpenObject,
-    bucket_from,
-    check_bucket_name,
+    Watch,
     check_key,
-    info_from,
+    info_of,
     parse_s3_uri,
 )
-from bakehouse.storage.records import (
-    Delete,
-    Document,
-    Insert,
-    KeyTaken,
-    Put,
-    Record,
-    Records,
-    commit,
-)
+from bakehouse.storage.records import Delete, Document, Put, Records
 from bakehouse.storage.uploads import Upload
+from bakehouse.storage.version_listing import VersionListing, version_listing_of
+from bakehouse.storage.versions import NULL_ID, DeleteMarker, Version
 
 __all__ = [
+    "NULL_ID",
+    "VERSIONING",
     "Bucket",
+    "Change",
+    "DeleteMarker",
     "Expect",
     "Listing",
     "ObjectInfo",
     "ObjectStore",
     "OpenObject",
+    "Removed",
+    "Version",
+    "VersionListing",
+    "Watch",
     "check_key",
     "parse_s3_uri",
 ]
 
 _CHUNK_BYTES = 1024 * 1024
-_DELETED_TOGETHER = 50  # keeps the locks for some milliseconds at most
 
 
 class ObjectStore:
@@ -67,6 +68,7 @@ class ObjectStore:
         blobs: where the bytes of large objects are. It must hold nothing else: what no object names
             is removed here.
         object_bytes: the largest object that is taken.
+        watch: who is told of every change of an object.
         now: where the time of a change comes from.
     """
 
@@ -76,17 +78,17 @@ class ObjectStore:
         blobs: Blobs,
         *,
         object_bytes: int = 5 * 1024**3,
+        watch: Watch | None = None,
         now: clock.Clock = clock.now,
     ) -> None:
-        self._now = now
         self.records = records
         """Where the rows are."""
         self.contents = Contents(records, blobs)
         """Where the bytes go; multipart uploads keep their parts there too."""
         self.object_bytes = object_bytes
         """The largest object that is taken."""
-        self._bucket_lock = threading.Lock()
-        self._closing: set[str] = set()
+        self._buckets = Buckets(records, self.contents, now)
+        self._changes = Changes(records, self.contents, self._buckets, watch, now)
 
     # Buckets
 
@@ -97,65 +99,73 @@ class ObjectStore:
             InvalidInput: S3 does not allow the name.
             AlreadyExists: there is a bucket by that name.
         """
-        check_bucket_name(name)
-        created = clock.to_epoch_ms(self._now())
-        try:
-            commit(self.records, Insert(BUCKET, name, {"created": created, "region": region}))
-        except KeyTaken as error:
-            raise AlreadyExists("bucket", name) from error
-        return self.bucket(name)
+        return self._buckets.create(name, region)
 
     def bucket(self, name: str) -> Bucket:
         """The bucket by that name; raises ``NotFound("bucket", …)``."""
-        row = self.records.get(BUCKET, name)
-        if row is None:
-            raise NotFound("bucket", name)
-        return bucket_from(row)
+        return self._buckets.find(name)
 
     def buckets(self, *, prefix: str = "", after: str = "", limit: int = 10_000) -> list[Bucket]:
         """Up to ``limit`` buckets in the order of their names."""
-        rows = self.records.scan(BUCKET, prefix=prefix, after=after, limit=limit)
-        return [bucket_from(row) for row in rows]
+        return self._buckets.list(prefix, after, limit)
 
     def delete_bucket(self, name: str) -> None:
         """Remove an empty bucket; blocks until that is on the disk.
 
         Raises:
             NotFound: there is no such bucket.
-            Conflict: there are objects in it.
+            Conflict: there are objects, or versions of objects, in it.
         """
-        inside = f"{name}/"
-        with self._bucket_lock:
-            self._check_open(name)
-            stored = self.records.scan(OBJECT, prefix=inside, limit=1)
-            if stored or self.contents.under_way(OBJECT, inside):
-                raise Conflict("bucket", name, "not empty", "an empty one")
-            self._closing.add(name)
-        try:
-            commit(self.records, Delete(BUCKET, name))
-        finally:
-            self._closing.discard(name)
+        self._buckets.delete(name)
+
+    def setting(self, bucket: str, name: str) -> Document | None:
+        """What was set of a bucket (``versioning``, ``tagging`` …); raises ``NotFound``."""
+        return self._buckets.setting(bucket, name)
+
+    async def set_setting_async(self, bucket: str, name: str, document: Document | None) -> None:
+        """Set, or with None take away, what a bucket is to do; it is on the disk then.
+
+        Raises:
+            NotFound: there is no such bucket.
+        """
+        await self._buckets.set_setting_async(bucket, name, document)
+
+    def version_told(self, info: ObjectInfo) -> str | None:
+        """The version of an object as its readers see it; None in a bucket without versions."""
+        if info.version_id is None and self._buckets.may_have_versions(info.bucket):
+            return NULL_ID
+        return info.version_id
 
     # Reading
 
-    def head(self, bucket: str, key: str) -> ObjectInfo:
-        """What is known of an object.
+    def head(self, bucket: str, key: str, version_id: str | None = None) -> ObjectInfo:
+        """What is known of an object, or of one version of it.
 
         Raises:
-            NotFound: of kind ``bucket`` or ``object``.
+            NotFound: of kind ``bucket``, ``object`` or ``version``.
+            DeleteMarker: it is one, or the newest version of the key is.
+            InvalidInput: no version has such an id.
         """
-        row = self.records.get(OBJECT, f"{bucket}/{key}")
-        if row is None:
-            raise self._missing(bucket, key)
-        return info_from(bucket, row)
+        found = found_row(self.records, self._buckets, bucket, key, version_id)
+        return info_of(bucket, key, found.row.value)
 
-    def open(self, bucket: str, key: str) -> OpenObject:
+    def open(self, bucket: str, key: str, version_id: str | None = None) -> OpenObject:
         """Begin to read an object; raises as ``head`` does."""
-        found = self.contents.open(OBJECT, f"{bucket}/{key}")
-        if found is None:
-            raise self._missing(bucket, key)
-        row, source = found
-        return OpenObject(info_from(bucket, row), source, row.content is not None)
+        kind, row_key = OBJECT, f"{bucket}/{key}"
+        while True:
+            if version_id is not None:
+                named = found_row(self.records, self._buckets, bucket, key, version_id)
+                kind, row_key = named.kind, named.row.key
+            found = self.contents.open(kind, row_key)
+            if found is None and version_id is None:
+                raise missing(self.records, self._buckets, bucket, key)
+            if found is None:
+                continue  # the version moved just now
+            row, source = found
+            info = info_of(bucket, key, row.value)
+            if version_id in (None, info.version_id or NULL_ID):
+                return OpenObject(info, source, row.content is not None)
+            source.close()
 
     def read(self, bucket: str, key: str, *, limit_bytes: int) -> bytes:
         """The whole object; raises as ``head`` does, and ``LimitExceeded``."""
@@ -185,6 +195,26 @@ class ObjectStore:
         self.bucket(bucket)
         return listing_of(self.records, bucket, prefix, delimiter, after, limit)
 
+    def version_listing(
+        self,
+        bucket: str,
+        *,
+        prefix: str = "",
+        delimiter: str = "",
+        after: tuple[str, str] = ("", ""),
+        limit: int = 1000,
+    ) -> VersionListing:
+        """A page of the versions of those keys that come after a key, or after one version of it.
+
+        Keys are rolled up as in ``listing``.
+
+        Raises:
+            NotFound: there is no such bucket.
+            InvalidInput: no version has the id in ``after``.
+        """
+        self.bucket(bucket)
+        return version_listing_of(self.records, bucket, prefix, delimiter, after, limit)
+
     # Writing
 
     def upload(
@@ -195,15 +225,18 @@ class ObjectStore:
         content_type: str = "binary/octet-stream",
         metadata: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
+        tags: Mapping[str, str] | None = None,
+        details: Mapping[str, Document] | None = None,
         checksums: Iterable[str] = ("CRC32",),
         expect: Expect | None = None,
         also: Sequence[Put | Delete] = (),
+        event: str = "ObjectCreated:Put",
     ) -> Upload[ObjectInfo]:
         """Begin an object whose bytes come piece by piece; ``checksums`` names the algorithms kept.
 
         ``expect`` is called by the commit with what is there now, and refuses by raising; then
         nobody else may be writing the same key (``Conflict``). ``also`` is written by the same
-        commit.
+        commit. ``event`` is what whoever watches is told.
 
         Raises:
             NotFound: there is no such bucket.
@@ -211,14 +244,20 @@ class ObjectStore:
         """
         self.bucket(bucket)
         check_key(key)
-        given = {
+        given: Document = {
             "type": content_type,
             "metadata": dict(metadata or {}),
             "headers": dict(headers or {}),
         }
+        if tags:
+            given["tags"] = dict(tags)
+        if details:
+            given["details"] = dict(details)
 
-        def save(document: Document, content: bytes | None) -> tuple[ObjectInfo, Future[None]]:
-            return self._submit(bucket, key, given | document, content, expect, also)
+        def save(document: Document, content: bytes | None) -> Future[ObjectInfo]:
+            return self._changes.put(
+                bucket, key, given | document, content, expect=expect, also=also, event=event
+            )
 
         return Upload(self.contents, Digests(checksums), self.object_bytes, save)
 
@@ -248,54 +287,50 @@ class ObjectStore:
         Raises:
             NotFound: there is no such bucket.
         """
-        batches = (keys[n : n + _DELETED_TOGETHER] for n in range(0, len(keys), _DELETED_TOGETHER))
-        for done in [self._submit_delete(bucket, batch) for batch in batches]:
+        for done in [self._changes.remove(bucket, key, None, None) for key in keys]:
             done.result()
         self.contents.remove_unused()
 
-    async def delete_async(self, bucket: str, key: str) -> None:
-        """Remove one object from the event loop, which goes on meanwhile."""
-        await asyncio.wrap_future(self._submit_delete(bucket, [key]))
-        await self.contents.remove_unused_async()
-
-    def _submit_delete(self, bucket: str, keys: Iterable[str]) -> Future[None]:
-        with self._bucket_lock:
-            self._check_open(bucket)
-            return self.contents.submit(*(Delete(OBJECT, f"{bucket}/{key}") for key in keys))
-
-    def _submit(
+    async def delete_async(
         self,
         bucket: str,
         key: str,
-        document: Document,
-        content: bytes | None,
-        expect: Expect | None,
-        also: Sequence[Put | Delete],
-    ) -> tuple[ObjectInfo, Future[None]]:
-        row = f"{bucket}/{key}"
-        document = document | {"modified": clock.to_epoch_ms(self._now())}
-        with self._bucket_lock:
-            self._check_open(bucket)
-            if expect is not None:
-                self._check_expected(bucket, row, expect)
-            done = self.contents.submit(Put(OBJECT, row, document, content), *also)
-        return info_from(bucket, Record(row, document)), done
+        *,
+        version_id: str | None = None,
+        expect: Expect | None = None,
+    ) -> Removed:
+        """Remove an object, or a version of one for good, if it is there.
 
-    def _check_expected(self, bucket: str, row: str, expect: Expect) -> None:
-        if row in self.contents.under_way(OBJECT, row):
-            raise Conflict("object", row, "being written", "nobody else to write it meanwhile")
-        found = self.records.get(OBJECT, row)
-        expect(None if found is None else info_from(bucket, found))
+        ``expect`` is called with what is to be removed (None for a delete marker), and refuses by
+        raising; it is not called where there is nothing.
 
-    def _check_open(self, bucket: str) -> None:
-        """There is such a bucket, and nobody is removing it."""
-        self.bucket(bucket)
-        if bucket in self._closing:
-            raise NotFound("bucket", bucket)
+        Raises:
+            NotFound: there is no such bucket.
+            InvalidInput: no version has such an id.
+        """
+        removed = await asyncio.wrap_future(self._changes.remove(bucket, key, version_id, expect))
+        await self.contents.remove_unused_async()
+        return removed
 
-    def _missing(self, bucket: str, key: str) -> NotFound:
-        self.bucket(bucket)
-        return NotFound("object", key)
+    async def amend_async(
+        self,
+        bucket: str,
+        key: str,
+        *,
+        version_id: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        details: Mapping[str, Document | None] | None = None,
+        expect: Expect | None = None,
+    ) -> ObjectInfo:
+        """Set the tags of an object, or details by name (None takes one away); its bytes stay.
+
+        ``expect`` is called with what is there, and refuses by raising. Raises as ``head`` does.
+        """
+        change: Document = {} if tags is None else {"tags": dict(tags)}
+        if details is not None:
+            change["details"] = dict(details)
+        done = self._changes.amend(bucket, key, version_id, change, expect)
+        return await asyncio.wrap_future(done)
 
 
 def _chunks_of(content: bytes | Path) -> Iterator[bytes]:

@@ -146,6 +146,16 @@ class SeriesStore:
                 )
                 yield from _entries(base, found, from_ms)
 
+    def segments(self, key: str) -> list[tuple[int, Segment]]:
+        """The segments of a series with their numbers, oldest first."""
+        return _numbered(self.find(key))
+
+    def segment(self, key: str, index: int) -> list[Entry]:
+        """The entries of one segment, in order; none where it was dropped."""
+        name = f"{self._journal_prefix(key)}{index}"
+        found = self._records.journal(name, limit=SEGMENT_ENTRIES)
+        return list(_entries(index * SEGMENT_ENTRIES, found, 0))
+
     def drop(self, keys: Sequence[str], *also: Write) -> Future[None]:
         """Remove series with all their entries, in one commit with ``also``.
 

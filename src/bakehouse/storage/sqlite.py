@@ -1,21 +1,26 @@
 """Records in one SQLite file: WAL, synchronous=FULL, and one writer thread that commits in groups.
 
 Whatever is waiting when the writer looks up goes into one transaction and one fsync, so the cost of
-a durable write is shared by all who wait for it. A write that fails is rolled back to its savepoint
-and takes nobody with it.
+a durable write is shared by all who wait for it. Rows that follow each other are one statement: the
+interpreter lock is let go of for each, and under load it is long in coming back. Where one of them
+is refused the group is begun again, each caller's writes in a savepoint of their own, so that one
+takes nobody with it.
 """
 
 # ruff: noqa: D102  # the protocol says what each method does
 
 from __future__ import annotations
 
+import itertools
 import queue
 import sqlite3
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +28,7 @@ import orjson
 
 from bakehouse.faults import Fault, StorageFailed
 from bakehouse.storage import queries
+from bakehouse.storage.recent import UNKNOWN, RecentReads
 from bakehouse.storage.records import (
     Append,
     Delete,
@@ -38,6 +44,8 @@ from bakehouse.storage.records import (
 )
 
 _MOST_PER_COMMIT = 512
+_ROWS_TOGETHER = (32, 8, 4, 2)
+_OF_RECORDS = frozenset({queries.PUT, queries.INSERT, queries.DELETE})
 _LAST_CODE_POINT = "\U0010ffff"
 _AFTER_ALL_TEXT = b""
 _PRAGMAS = """
@@ -45,6 +53,7 @@ PRAGMA journal_mode=WAL;
 PRAGMA synchronous=FULL;
 PRAGMA fullfsync=1; -- macOS: fsync alone does not reach the platter
 PRAGMA journal_size_limit=67108864; -- a burst of large writes does not leave a large file
+PRAGMA secure_delete=OFF; -- zeros over what was deleted would double what an overwrite writes
 """
 
 
@@ -64,6 +73,12 @@ class _Submission:
     statements: list[_Statement]
     done: Future[None]
 
+    def records(self) -> Iterator[tuple[str, str]]:
+        """Kind and key of each record that is written."""
+        for statement in self.statements:
+            if statement.sql in _OF_RECORDS:
+                yield statement.values[0], statement.values[1]
+
 
 class SqliteRecords:
     """The :class:`~bakehouse.storage.records.Records` of a data folder.
@@ -78,6 +93,7 @@ class SqliteRecords:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._waiting: queue.SimpleQueue[_Submission | None] = queue.SimpleQueue()
+        self._recent = RecentReads()
         self._idle: list[sqlite3.Connection] = []
         self._closed = False
         self._closing = threading.Lock()
@@ -94,8 +110,14 @@ class SqliteRecords:
     # Reading: on connections of their own, so that nobody waits for the writer.
 
     def get(self, kind: str, key: str) -> Record | None:
-        rows = self._read(queries.GET, (kind, key), kind, key)
-        return Record(key, orjson.loads(rows[0][0]), rows[0][1]) if rows else None
+        name = (kind, key)
+        found = self._recent.get(name)
+        if found is UNKNOWN:
+            moment = self._recent.moment
+            rows = self._read(queries.GET, name, kind, key)
+            found = rows[0] if rows else None
+            self._recent.remember(name, found, moment)
+        return Record(key, orjson.loads(found[0]), found[1]) if isinstance(found, tuple) else None
 
     def scan(
         self,
@@ -170,26 +192,25 @@ class SqliteRecords:
 
     def _read(self, sql: str, values: Any, *names: str) -> list[Any]:
         check_names(*names)
+        db = self._reader()
         try:
-            with self._reader() as db:
-                return db.execute(sql, values).fetchall()
+            return db.execute(sql, values).fetchall()
         except sqlite3.Error as error:
             raise StorageFailed(f"{self._path} could not be read: {error}.") from error
-
-    @contextmanager
-    def _reader(self) -> Iterator[sqlite3.Connection]:
-        """A connection that nobody else uses meanwhile; there are as many as reads at one time."""
-        try:
-            connection = self._idle.pop()
-        except IndexError:
-            connection = self._connect()
-        try:
-            yield connection
         finally:
             if self._closed:
-                connection.close()
+                db.close()
             else:
-                self._idle.append(connection)
+                self._idle.append(db)
+
+    def _reader(self) -> sqlite3.Connection:
+        """A connection that nobody else uses meanwhile; there are as many as reads at one time."""
+        with suppress(IndexError):
+            return self._idle.pop()
+        try:
+            return self._connect()
+        except sqlite3.Error as error:
+            raise StorageFailed(f"{self._path} could not be read: {error}.") from error
 
     def _write_forever(self, db: sqlite3.Connection) -> None:
         last = False
@@ -203,19 +224,60 @@ class SqliteRecords:
 
     def _commit_group(self, db: sqlite3.Connection, group: list[_Submission]) -> None:
         refusals: list[Exception | None]
+        self._recent.begin({name for submission in group for name in submission.records()})
         try:
             db.execute("BEGIN IMMEDIATE")
-            refusals = [_apply_alone(db, submission.statements) for submission in group]
+            refusals = _apply_together(db, group) or _apply_singly(db, group)
             db.execute("COMMIT")
         except Exception as error:  # noqa: BLE001  # the writer lives on; all who wait get the error
             if db.in_transaction:
                 db.execute("ROLLBACK")
             refusals = [StorageFailed(f"{self._path} could not be written: {error}.")] * len(group)
+        self._recent.end()
         for submission, refusal in zip(group, refusals, strict=True):
             if refusal is None:
                 submission.done.set_result(None)
             else:
                 submission.done.set_exception(refusal)
+
+
+def _apply_together(db: sqlite3.Connection, group: list[_Submission]) -> list[Exception | None]:
+    """Run all statements of a group, in few calls; empty, and nothing done, if one is refused."""
+    statements = [statement for submission in group for statement in submission.statements]
+    db.execute("SAVEPOINT together")
+    try:
+        for sql, rows in itertools.groupby(statements, key=attrgetter("sql")):
+            _apply_rows(db, sql, [row.values for row in rows])
+    except (sqlite3.IntegrityError, sqlite3.DataError):
+        db.execute("ROLLBACK TO together")
+        return []
+    finally:
+        db.execute("RELEASE together")
+    return [None] * len(group)
+
+
+def _apply_rows(db: sqlite3.Connection, sql: str, rows: list[tuple[Any, ...]]) -> None:
+    """Run a statement for each row; as one for many rows where SQL can say that."""
+    done = 0
+    if sql in (queries.PUT, queries.INSERT):
+        for together in _ROWS_TOGETHER:
+            while len(rows) - done >= together:
+                values = itertools.chain.from_iterable(rows[done : done + together])
+                db.execute(_for_rows(sql, together), tuple(values))
+                done += together
+    for row in rows[done:]:
+        db.execute(sql, row)
+
+
+@cache
+def _for_rows(sql: str, count: int) -> str:
+    """The same statement for so many rows."""
+    one = "(?, ?, ?, ?)"
+    return sql.replace(one, ", ".join([one] * count))
+
+
+def _apply_singly(db: sqlite3.Connection, group: list[_Submission]) -> list[Exception | None]:
+    return [_apply_alone(db, submission.statements) for submission in group]
 
 
 def _apply_alone(db: sqlite3.Connection, statements: list[_Statement]) -> Fault | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, Generic, TypeVar
 
@@ -11,12 +11,13 @@ from bakehouse.faults import LimitExceeded
 from bakehouse.storage.blobs import Draft
 from bakehouse.storage.contents import INLINE_BYTES, Contents
 from bakehouse.storage.digests import Digests
+from bakehouse.storage.extents import Extent
 from bakehouse.storage.records import Document
 
 T = TypeVar("T")
-Save = Callable[[Document, bytes | None], tuple[T, Future[None]]]
+Save = Callable[[Document, bytes | None], Future[T]]
 """Submits a document that knows ``size``, ``etag``, ``checksums`` and, unless the bytes come beside
-it, ``blob``. Returns what the upload became, and when that is on the disk."""
+it, ``blob``. The future has what the upload became, once that is on the disk."""
 
 
 class Upload(Generic[T]):
@@ -37,6 +38,7 @@ class Upload(Generic[T]):
         self._contents, self._limit, self._save = contents, limit_bytes, save
         self._head = bytearray()
         self._draft: Draft | None = None
+        self._extents: Sequence[Extent] = ()
         self.digests = digests
         """The checksums of what was written so far."""
         self.size_bytes = 0
@@ -62,23 +64,33 @@ class Upload(Generic[T]):
             self._write_to_draft(chunk)
         self.size_bytes += len(chunk)
 
+    def take(self, extents: Sequence[Extent]) -> None:
+        """Make it of blobs that are kept already, instead of writing; ``digests`` see nothing.
+
+        Raises:
+            LimitExceeded: together they are more than is taken.
+        """
+        size = sum(size for _, size in extents)
+        if size > self._limit:
+            raise LimitExceeded("The object", size, self._limit, "bytes")
+        self._extents, self.size_bytes = extents, size
+
     def commit(self, **more: Any) -> T:
         """Make it what it is to be; blocks until that is on the disk.
 
         ``more`` goes into the document, over what was measured.
         """
-        result, done = self._submit(more)
-        done.result()
+        result = self._submit(more).result()
         self._contents.remove_unused()
         return result
 
     async def commit_async(self, **more: Any) -> T:
         """The same from the event loop, which goes on meanwhile."""
         if self._draft is None:
-            result, done = self._submit(more)
+            done = self._submit(more)
         else:
-            result, done = await asyncio.to_thread(self._submit, more)
-        await asyncio.wrap_future(done)
+            done = await asyncio.to_thread(self._submit, more)
+        result = await asyncio.wrap_future(done)
         await self._contents.remove_unused_async()
         return result
 
@@ -89,21 +101,29 @@ class Upload(Generic[T]):
             self._head.clear()
         self._draft.write(chunk)
 
-    def _submit(self, more: Document) -> tuple[T, Future[None]]:
+    def _submit(self, more: Document) -> Future[T]:
         document: Document = {
             "size": self.size_bytes,
             "etag": self.digests.etag,
             "checksums": self.digests.checksums,
             **more,
         }
+        if self._extents:
+            return self._save(document | {"extents": self._extents}, None)
         if self._draft is None:
             return self._save(document, bytes(self._head))
         blob = self._draft.keep()
         try:
-            return self._save(document | {"blob": blob}, None)
+            done = self._save(document | {"blob": blob}, None)
         except BaseException:
             self._contents.remove(blob)
             raise
+        done.add_done_callback(lambda done: self._drop_if_failed(done, blob))
+        return done
+
+    def _drop_if_failed(self, done: Future[T], blob: str) -> None:
+        if done.exception() is not None:
+            self._contents.drop(blob)
 
     def __enter__(self) -> Upload[T]:
         return self

@@ -7,6 +7,7 @@ import logging
 import re
 import shutil
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -121,8 +122,10 @@ class TrainingJobs:
         """Every job, by name."""
         return [steps.from_row(row.value) for row in every(self._records, _JOB)]
 
-    async def create(self, order: Order) -> Job:
+    async def create(self, order: Order, *beside: Write) -> Job:
         """Accept a job; it is stored when this returns, and runs as soon as there is room.
+
+        What else is to be written for it is written by the same commit.
 
         Raises:
             InvalidInput: a name or a URI is not what SageMaker takes.
@@ -140,6 +143,7 @@ class TrainingJobs:
                 self._records,
                 Insert(_JOB, job.name, steps.to_row(job)),
                 Put(_OPEN, job.name, {}),
+                *beside,
             )
         except KeyTaken as taken:
             raise AlreadyExists("training job", job.name) from taken
@@ -155,6 +159,21 @@ class TrainingJobs:
         if task := self._tasks.get(name):
             await asyncio.wait((task,))
         return self.describe(name)
+
+    async def settled(self, name: str, timeout_s: float) -> None:
+        """Wait until a job is over, or for some seconds; at once if none of that name runs."""
+        if run := self._runs.get(name):
+            await _at_most(run.over.wait(), timeout_s)
+
+    def news(self, name: str) -> int:
+        """How often a job has changed or said something so far; 0 if none of that name runs."""
+        run = self._runs.get(name)
+        return 0 if run is None else run.news.count
+
+    async def changed(self, name: str, since: int, timeout_s: float) -> None:
+        """Wait until there is more :meth:`news` of a job than ``since``, or for some seconds."""
+        if run := self._runs.get(name):
+            await _at_most(run.news.rung(since), timeout_s)
 
     async def stop_job(self, name: str) -> None:
         """Ask a job to end: SIGTERM, and SIGKILL after some seconds; returns before it has ended.
@@ -185,6 +204,7 @@ class TrainingJobs:
             await run.record(steps.fail(run.job, reason, clock.epoch_ms()))
         finally:
             del self._runs[run.job.name]
+            run.tell(over=True)
 
     async def _queue_and_work(self, run: Run) -> None:
         if not await _came_first(self._slots.acquire(), run.halt):
@@ -200,6 +220,11 @@ class TrainingJobs:
         if job.is_over:
             writes.append(Delete(_OPEN, job.name))
         await commit_async(self._records, *writes)
+
+
+async def _at_most(waited: Awaitable[Any], timeout_s: float) -> None:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(waited, timeout_s)
 
 
 async def _came_first(wanted: Awaitable[Any], halt: asyncio.Event) -> bool:

@@ -15,6 +15,7 @@ from bakehouse.storage.logs import LogStore
 from bakehouse.storage.metrics import Datum, MetricStore
 from bakehouse.storage.objects import ObjectStore, parse_s3_uri
 from bakehouse.training.artifact import has_files, pack
+from bakehouse.training.bell import Bell
 from bakehouse.training.channels import fetch
 from bakehouse.training.container import HOST, failure_text, lay_out, variables
 from bakehouse.training.job import FinalMetric, Job, Order
@@ -50,7 +51,8 @@ class Run:
     """A job that is not over, with what its work needs to know.
 
     ``root`` is its folder, which is not there yet; ``store`` makes a new state of it durable; when
-    ``halt`` is set the job ends as soon as it can.
+    ``halt`` is set the job ends as soon as it can. ``news`` rings at every change of state and when
+    lines of its log are stored; ``over`` is set when no more will come.
     """
 
     job: Job
@@ -60,11 +62,20 @@ class Run:
     store: Callable[[Job], Awaitable[None]]
     halt: asyncio.Event = field(default_factory=asyncio.Event)
     last_values: dict[str, FinalMetric] = field(default_factory=dict)
+    news: Bell = field(default_factory=Bell)
+    over: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def record(self, job: Job) -> None:
         """Let this be the state of the job."""
         self.job = job
         await self.store(job)
+        self.tell(over=job.is_over)
+
+    def tell(self, *, over: bool) -> None:
+        """Wake who waits for news of the job, or for its end."""
+        self.news.ring()
+        if over:
+            self.over.set()
 
     async def step(self, status: str, message: str) -> None:
         """Go on to the next status, unless the job was asked to end."""
@@ -147,6 +158,7 @@ class Workbench:
                 self._metrics.put(data),
             )
             await asyncio.gather(*map(asyncio.wrap_future, stored))
+            run.tell(over=False)
 
         return keep
 

@@ -12,9 +12,16 @@ import botocore.model
 from botocore.model import OperationModel, ServiceModel, Shape
 
 Family = str
-"""A protocol without its version: ``json``, ``query``, ``rest-json`` or ``rest-xml``."""
+"""A protocol without its version: ``json``, ``cbor``, ``query``, ``rest-json`` or ``rest-xml``."""
 
-FAMILIES: tuple[Family, ...] = ("json", "query", "rest-json", "rest-xml")
+FAMILIES: dict[str, Family] = {
+    "json": "json",
+    "query": "query",
+    "rest-json": "rest-json",
+    "rest-xml": "rest-xml",
+    "smithy-rpc-v2-cbor": "cbor",
+}
+"""The model's name of a protocol → its family, for those that are built."""
 
 
 @functools.cache
@@ -26,10 +33,10 @@ def service_model(name: str) -> ServiceModel:
 
 @functools.cache
 def families(name: str) -> tuple[Family, ...]:
-    """The protocol families that a service speaks, as far as they are built here."""
+    """The protocol families that a service speaks, the one it likes best first."""
     metadata = service_model(name).metadata
     spoken = metadata.get("protocols") or [metadata["protocol"]]
-    return tuple(family for family in spoken if family in FAMILIES)
+    return tuple(FAMILIES[name] for name in spoken if name in FAMILIES)
 
 
 def wire_name(name: str, shape: Shape) -> str:

@@ -11,6 +11,7 @@ import binascii
 import math
 import re
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -21,6 +22,7 @@ import orjson
 from botocore.model import OperationModel, Shape
 
 from bakehouse.faults import shorten
+from bakehouse.wire import cbor
 from bakehouse.wire.models import Family, payload_member, timestamp_format, wire_name
 from bakehouse.wire.types import Params, Request
 
@@ -120,10 +122,23 @@ _JSON_TYPES: dict[str, tuple[tuple[type, ...], str]] = {
 }
 
 
-class JsonReaders:
-    """Readers for shapes whose values are what ``orjson.loads`` returns."""
+def _json_timestamp(shape: Shape) -> Reader:
+    form = timestamp_format(shape, "unixTimestamp")
+    return lambda value, path: read_timestamp(value, form, path)
 
-    def __init__(self) -> None:
+
+class JsonReaders:
+    """Readers for shapes whose values are what ``orjson.loads`` returns.
+
+    Args:
+        blob: reads a blob.
+        timestamp: gives the reader of a timestamp's shape.
+    """
+
+    def __init__(
+        self, blob: Reader = _read_base64, timestamp: Callable[[Shape], Reader] = _json_timestamp
+    ) -> None:
+        self._blob, self._timestamp = blob, timestamp
         self._structures: dict[str, Reader] = {}
 
     def reader(self, shape: Shape) -> Reader:
@@ -136,10 +151,9 @@ class JsonReaders:
             case "map":
                 return self._map(self.reader(shape.value))
             case "timestamp":
-                form = timestamp_format(shape, "unixTimestamp")
-                return lambda value, path: read_timestamp(value, form, path)
+                return self._timestamp(shape)
             case "blob":
-                return _read_base64
+                return self._blob
             case kind:
                 return _json_scalar(kind)
 
@@ -206,6 +220,31 @@ def load_json(body: bytes) -> Any:
         return orjson.loads(body) if body else {}
     except orjson.JSONDecodeError as error:
         raise Malformed(f"The body is not valid JSON: {error}.") from error
+
+
+# CBOR: as JSON, but bytes and moments are values of their own
+
+
+def cbor_readers() -> JsonReaders:
+    """Readers for shapes whose values are what :func:`load_cbor` returns."""
+    return JsonReaders(
+        blob=lambda value, path: _of_type(value, bytes, "byte string", path),
+        timestamp=lambda shape: lambda value, path: _of_type(value, datetime, "timestamp", path),
+    )
+
+
+def _of_type(value: Any, kind: type, named: str, path: str) -> Any:
+    if not isinstance(value, kind):
+        raise Malformed(f"{path.lstrip('.')} is no {named}.")
+    return value
+
+
+def load_cbor(body: bytes) -> Any:
+    """The value of a CBOR body; an empty one is an empty map."""
+    try:
+        return cbor.loads(body) if body else {}
+    except cbor.CborError as error:
+        raise Malformed(f"The body is not valid CBOR: {error}.") from error
 
 
 # Query: a form whose names spell the path
@@ -295,9 +334,20 @@ def xml_reader(shape: Shape) -> Reader:
             readers = [
                 (name, wire_name(name, member), _is_flat(member), xml_reader(member))
                 for name, member in members
-                if "location" not in member.serialization
+                if not {"location", "xmlAttribute"} & member.serialization.keys()
             ]
-            return lambda element, path: _read_element(element, path, readers)
+            attributes = {
+                wire_name(name, member).rpartition(":")[2]: name
+                for name, member in members
+                if "xmlAttribute" in member.serialization
+            }
+            needed = {name for name, *_ in readers} & set(shape.required_members)
+            if not attributes:
+                return lambda element, path: _read_element(element, path, readers, needed)
+            return lambda element, path: (
+                _read_attributes(element, attributes)
+                | _read_element(element, path, readers, needed)
+            )
         case "list":
             item = xml_reader(shape.member)
             return lambda elements, path: [item(element, path) for element in elements]
@@ -312,7 +362,10 @@ def _is_flat(shape: Shape) -> bool | None:
 
 
 def _read_element(
-    element: ElementTree.Element, path: str, readers: list[tuple[str, str, bool | None, Reader]]
+    element: ElementTree.Element,
+    path: str,
+    readers: list[tuple[str, str, bool | None, Reader]],
+    needed: AbstractSet[str],
 ) -> Params:
     values: Params = {}
     for name, wire, flat, read in readers:
@@ -323,7 +376,14 @@ def _read_element(
             values[name] = read(found[0], f"{path}.{name}")
         else:
             values[name] = read(found if flat else list(found[0]), f"{path}.{name}")
+    if missing := needed - values.keys():
+        raise Malformed(f"{path.lstrip('.') or 'The body'} has no {min(missing)}.")
     return values
+
+
+def _read_attributes(element: ElementTree.Element, names: Mapping[str, str]) -> Params:
+    found = {name.rpartition("}")[2]: value for name, value in element.attrib.items()}
+    return {names[name]: value for name, value in found.items() if name in names}
 
 
 # Whole requests
@@ -337,6 +397,9 @@ def request_reader(operation: OperationModel, family: Family) -> RequestReader:
     if family == "json":
         read_json = JsonReaders().reader(shape)
         return lambda request, path, form, body: read_json(load_json(body), "")
+    if family == "cbor":
+        read_cbor = cbor_readers().reader(shape)
+        return lambda request, path, form, body: read_cbor(load_cbor(body), "")
     if family == "query":
         read_form = query_reader(shape)
         return lambda request, path, form, body: read_form(form, "") or {}
@@ -345,7 +408,7 @@ def request_reader(operation: OperationModel, family: Family) -> RequestReader:
     def read(
         request: Request, path: Mapping[str, str], form: Mapping[str, str], body: bytes
     ) -> Params:
-        query = parse_qs(request.query, keep_blank_values=True)
+        query = parse_qs(request.query, keep_blank_values=True) if request.query else {}
         return read_body(body) | read_rest(path, query, request.headers)
 
     return read
@@ -358,70 +421,75 @@ def rest_reader(
     shape: Shape | None,
 ) -> Callable[[Mapping[str, str], Mapping[str, list[str]], Mapping[str, str]], Params]:
     """A reader of what travels outside the body: path parameters, query values and headers."""
-    located = [] if shape is None else [_located(n, m) for n, m in shape.members.items()]
-    readers = [reader for reader in located if reader is not None]
+    members = {} if shape is None else shape.members
+    in_path = _readers_at("uri", members, lambda name, m: text_reader(m, "iso8601"))
+    in_query = _readers_at("querystring", members, _query_value)
+    in_headers = _readers_at("header", members, _header_value)
+    gatherers = [reader for n, m in members.items() if (reader := _gatherer(n, m)) is not None]
 
     def read(
         path: Mapping[str, str], query: Mapping[str, list[str]], headers: Mapping[str, str]
     ) -> Params:
-        sources = {"uri": path, "querystring": query, "header": headers, "headers": headers}
         values: Params = {}
         try:
-            for name, where, read_one in readers:
-                if (value := read_one(sources[where])) is not None:
-                    values[name] = value
+            for readers, source in ((in_path, path), (in_query, query), (in_headers, headers)):
+                for wire in source:  # some ten in a request, of the forty that S3's shapes have
+                    if wire in readers:
+                        name, read_one = readers[wire]
+                        values[name] = read_one(source[wire], name)
         except Malformed as error:
             raise MalformedParameter(str(error)) from error
+        for name, gather in gatherers:
+            if found := gather(query, headers):
+                values[name] = found
         return values
 
     return read
 
 
-def _located(name: str, member: Shape) -> tuple[str, str, Callable[[Any], Any]] | None:
-    where = member.serialization.get("location")
-    wire = wire_name(name, member)
-    match where:
-        case "uri":
-            read = text_reader(member, "iso8601")
-            return name, where, lambda path: read(path[wire], name) if wire in path else None
-        case "querystring":
-            return name, where, _query_values(name, wire, member)
-        case "header":
-            return name, where, _header_value(name, wire.lower(), member)
-        case "headers":
-            prefix = wire.lower()
-            return name, where, lambda headers: _prefixed(headers, prefix)
-        case _:
-            return None
+_Gather = Callable[[Mapping[str, list[str]], Mapping[str, str]], dict[str, str]]
 
 
-def _query_values(name: str, wire: str, member: Shape) -> Callable[[Any], Any]:
+def _readers_at(
+    where: str, members: Mapping[str, Shape], reader: Callable[[str, Shape], Reader]
+) -> dict[str, tuple[str, Reader]]:
+    """The members that travel in one place: name on the wire → member and reader of its value."""
+    found: dict[str, tuple[str, Reader]] = {}
+    for name, member in members.items():
+        if member.serialization.get("location") == where and _gatherer(name, member) is None:
+            wire = wire_name(name, member)
+            found[wire.lower() if where == "header" else wire] = (name, reader(name, member))
+    return found
+
+
+def _query_value(name: str, member: Shape) -> Reader:
     if member.type_name == "list":
         item = text_reader(member.member, "iso8601")
-        return lambda query: [item(v, name) for v in query[wire]] if wire in query else None
-    if member.type_name == "map":
-        taken = wire
-        return lambda query: {k: v[0] for k, v in query.items() if k != taken} or None
+        return lambda values, path: [item(value, path) for value in values]
     read = text_reader(member, "iso8601")
-    return lambda query: read(query[wire][0], name) if wire in query else None
+    return lambda values, path: read(values[0], path)
 
 
-def _header_value(name: str, wire: str, member: Shape) -> Callable[[Any], Any]:
+def _header_value(name: str, member: Shape) -> Reader:
     if member.type_name == "list":
         item = text_reader(member.member, "rfc822")
-        return lambda headers: (
-            [item(v.strip(), name) for v in headers[wire].split(",")] if wire in headers else None
-        )
+        return lambda text, path: [item(value.strip(), path) for value in text.split(",")]
     if member.serialization.get("jsonvalue"):
-        return lambda headers: (
-            load_json(_read_base64(headers[wire], name)) if wire in headers else None
-        )
-    read = text_reader(member, "rfc822")
-    return lambda headers: read(headers[wire], name) if wire in headers else None
+        return lambda text, path: load_json(_read_base64(text, path))
+    return text_reader(member, "rfc822")
 
 
-def _prefixed(headers: Mapping[str, str], prefix: str) -> dict[str, str] | None:
-    return {k[len(prefix) :]: v for k, v in headers.items() if k.startswith(prefix)} or None
+def _gatherer(name: str, member: Shape) -> tuple[str, _Gather] | None:
+    """A member that takes whatever has no member of its own: a query's rest, prefixed headers."""
+    where, wire = member.serialization.get("location"), wire_name(name, member)
+    if where == "headers":
+        prefix = wire.lower()
+        return name, lambda query, headers: {
+            k[len(prefix) :]: v for k, v in headers.items() if k.startswith(prefix)
+        }
+    if where == "querystring" and member.type_name == "map":
+        return name, lambda query, headers: {k: v[0] for k, v in query.items() if k != wire}
+    return None
 
 
 def body_reader(shape: Shape | None, family: str) -> Callable[[bytes], Params]:
@@ -433,12 +501,23 @@ def body_reader(shape: Shape | None, family: str) -> Callable[[bytes], Params]:
         return _unplaced(shape, family)
     member = shape.members[payload]
     if member.type_name == "blob":
-        return lambda body: {payload: body} if body else {}
+        needed = payload in shape.required_members  # then no bytes are a blob without any
+        return lambda body: {payload: body} if body or needed else {}
     if member.type_name == "string":
         return lambda body: {payload: body.decode("utf-8", "replace")} if body else {}
-    inner = JsonReaders().reader(member) if family == "rest-json" else xml_reader(member)
-    load = load_json if family == "rest-json" else load_xml
-    return lambda body: {payload: inner(load(body), payload)} if body else {}
+    if family == "rest-json":
+        inner = JsonReaders().reader(member)
+        return lambda body: {payload: inner(load_json(body), payload)} if body else {}
+    return _xml_payload(payload, xml_reader(member), needed=payload in shape.required_members)
+
+
+def _xml_payload(payload: str, read: Reader, *, needed: bool) -> Callable[[bytes], Params]:
+    def read_body(body: bytes) -> Params:
+        if needed and not body:
+            raise Malformed("The body is empty, where the operation needs a document.")
+        return {payload: read(load_xml(body), payload)} if body else {}
+
+    return read_body
 
 
 def _unplaced(shape: Shape, family: str) -> Callable[[bytes], Params]:

@@ -9,27 +9,32 @@ import base64
 import re
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
-from email.utils import format_datetime
 from typing import Any
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, quoteattr
 
 import orjson
 from botocore.model import OperationModel, Shape
 
+from bakehouse.wire import cbor, eventstream
 from bakehouse.wire.models import payload_member, timestamp_format, wire_name
 from bakehouse.wire.types import Answer, Params, Response
 
 Writer = Callable[[Any], Any]
 
 
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
 def write_timestamp(moment: datetime, form: str) -> str | float:
     """A moment in one of AWS's three forms; seconds since 1970 are given to the millisecond."""
     if form == "unixTimestamp":
         return round(moment.timestamp(), 3)
-    utc = moment.astimezone(UTC)
+    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
     if form == "rfc822":
-        return format_datetime(utc, usegmt=True)
-    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
+        date = f"{_DAYS[utc.weekday()]}, {utc.day:02d} {_MONTHS[utc.month - 1]} {utc.year:04d}"
+        return f"{date} {utc.hour:02d}:{utc.minute:02d}:{utc.second:02d} GMT"
+    return utc.isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def text_writer(shape: Shape, timestamps: str) -> Callable[[Any], str]:
@@ -49,10 +54,25 @@ def text_writer(shape: Shape, timestamps: str) -> Callable[[Any], str]:
 # JSON
 
 
-class JsonWriters:
-    """Writers of shapes as values for ``orjson.dumps``."""
+def _json_timestamp(shape: Shape) -> Writer:
+    form = timestamp_format(shape, "unixTimestamp")
+    return lambda value: write_timestamp(value, form)
 
-    def __init__(self) -> None:
+
+class JsonWriters:
+    """Writers of shapes as values for ``orjson.dumps``.
+
+    Args:
+        blob: writes a blob.
+        timestamp: gives the writer of a timestamp's shape.
+    """
+
+    def __init__(
+        self,
+        blob: Writer = lambda value: base64.b64encode(value).decode(),
+        timestamp: Callable[[Shape], Writer] = _json_timestamp,
+    ) -> None:
+        self._blob, self._timestamp = blob, timestamp
         self._structures: dict[str, Writer] = {}
 
     def writer(self, shape: Shape) -> Writer:
@@ -67,10 +87,9 @@ class JsonWriters:
                 element = self.writer(shape.value)
                 return lambda value: {k: element(v) for k, v in value.items()}
             case "timestamp":
-                form = timestamp_format(shape, "unixTimestamp")
-                return lambda value: write_timestamp(value, form)
+                return self._timestamp(shape)
             case "blob":
-                return lambda value: base64.b64encode(value).decode()
+                return self._blob
             case _:
                 return lambda value: value
 
@@ -101,18 +120,21 @@ def _known(members: dict[str, tuple[str, Writer]], name: str, shape: Shape) -> t
 # XML
 
 
-def xml_writer(shape: Shape) -> Callable[[str, Any], str]:
+def xml_writer(shape: Shape, tag: str) -> Callable[[Any], str]:
     """A writer of a shape as an element of the given name."""
     match shape.type_name:
         case "structure":
-            return _xml_structure(shape)
+            inside, attributes = xml_members(shape), _attributes_writer(shape)
+            return lambda value: f"<{tag}{attributes(value)}>{inside(value)}</{tag}>"
         case "list":
-            return _xml_list(shape)
+            return _xml_list(shape, tag)
         case "map":
-            return _xml_map(shape)
-        case _:
+            return _xml_map(shape, tag)
+        case "string" | "character":
+            return lambda value: f"<{tag}>{xml_text(value)}</{tag}>"
+        case _:  # numbers, moments, base64: nothing that XML would take for its own
             write = text_writer(shape, "iso8601")
-            return lambda tag, value: f"<{tag}>{xml_text(write(value))}</{tag}>"
+            return lambda value: f"<{tag}>{write(value)}</{tag}>"
 
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -120,48 +142,61 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 def xml_text(text: str) -> str:
     """Text for XML 1.0; what it cannot hold (most control characters) becomes U+FFFD."""
+    if text.isprintable() and not ("&" in text or "<" in text or ">" in text):
+        return text  # most are
     return escape(_NOT_XML.sub("\ufffd", text), {"\r": "&#13;"})
 
 
-def _xml_structure(shape: Shape) -> Callable[[str, Any], str]:
-    inside = xml_members(shape)
-    return lambda tag, value: f"<{tag}>{inside(value)}</{tag}>"
+def _attributes_writer(shape: Shape) -> Callable[[Params], str]:
+    """A writer of the members that are attributes of the element, with their namespace."""
+    names = {n: wire_name(n, m) for n, m in shape.members.items() if _is_attribute(m)}
+    if not names:
+        return lambda value: ""
+    space = shape.serialization.get("xmlNamespace", {})
+    declared = f' xmlns:{space["prefix"]}="{space["uri"]}"' if "prefix" in space else ""
+    return lambda value: (
+        declared
+        + "".join(
+            f" {wire}={quoteattr(value[name])}" for name, wire in names.items() if name in value
+        )
+    )
+
+
+def _is_attribute(shape: Shape) -> bool:
+    return "xmlAttribute" in shape.serialization
 
 
 def xml_members(shape: Shape) -> Callable[[Params], str]:
     """A writer of what stands inside a structure's element, in the order of the model."""
     writers = [
-        (name, wire_name(name, member), xml_writer(member))
+        (name, xml_writer(member, wire_name(name, member)))
         for name, member in shape.members.items()
-        if "location" not in member.serialization
+        if "location" not in member.serialization and not _is_attribute(member)
     ]
     known = set(shape.members)
 
     def write(value: Params) -> str:
         if unknown := value.keys() - known:
             raise TypeError(f"{shape.name} has no member {sorted(unknown)[0]}.")
-        return "".join(w(wire, value[n]) for n, wire, w in writers if value.get(n) is not None)
+        return "".join([w(item) for name, w in writers if (item := value.get(name)) is not None])
 
     return write
 
 
-def _xml_list(shape: Shape) -> Callable[[str, Any], str]:
-    item = xml_writer(shape.member)
+def _xml_list(shape: Shape, tag: str) -> Callable[[Any], str]:
     if shape.serialization.get("flattened"):
-        return lambda tag, value: "".join(item(tag, v) for v in value)
-    name = shape.member.serialization.get("name", "member")
-    return lambda tag, value: f"<{tag}>{''.join(item(name, v) for v in value)}</{tag}>"
+        item = xml_writer(shape.member, tag)
+        return lambda value: "".join([item(v) for v in value])
+    item = xml_writer(shape.member, shape.member.serialization.get("name", "member"))
+    return lambda value: f"<{tag}>{''.join([item(v) for v in value])}</{tag}>"
 
 
-def _xml_map(shape: Shape) -> Callable[[str, Any], str]:
-    key, item = xml_writer(shape.key), xml_writer(shape.value)
-    key_name = shape.key.serialization.get("name", "key")
-    value_name = shape.value.serialization.get("name", "value")
+def _xml_map(shape: Shape, tag: str) -> Callable[[Any], str]:
+    key = xml_writer(shape.key, shape.key.serialization.get("name", "key"))
+    item = xml_writer(shape.value, shape.value.serialization.get("name", "value"))
 
-    def write(tag: str, value: Any) -> str:
-        entries = "".join(
-            f"<entry>{key(key_name, k)}{item(value_name, v)}</entry>" for k, v in value.items()
-        )
+    def write(value: Any) -> str:
+        entries = "".join(f"<entry>{key(k)}{item(v)}</entry>" for k, v in value.items())
         return f"<{tag}>{entries}</{tag}>"
 
     return write
@@ -182,6 +217,23 @@ def json_serializer(operation: OperationModel, version: str) -> Serializer:
     def serialize(answer: Answer, request_id: str) -> Response:
         body = b"" if write is None else orjson.dumps(write(answer.params))
         headers = {"content-type": content_type, "x-amzn-requestid": request_id}
+        return Response(answer.status or 200, {**headers, **answer.headers}, body)
+
+    return serialize
+
+
+def cbor_serializer(operation: OperationModel) -> Serializer:
+    """Answers of ``rpc-v2-cbor``: as JSON's, with bytes and moments as values of their own."""
+    shape = operation.output_shape
+    writers = JsonWriters(blob=lambda value: value, timestamp=lambda shape: lambda value: value)
+    write = None if shape is None else writers.writer(shape)
+
+    def serialize(answer: Answer, request_id: str) -> Response:
+        headers = {"smithy-protocol": "rpc-v2-cbor", "x-amzn-requestid": request_id}
+        if write is None:
+            return Response(answer.status or 200, {**headers, **answer.headers})
+        body = cbor.dumps(write(answer.params))
+        headers["content-type"] = "application/cbor"
         return Response(answer.status or 200, {**headers, **answer.headers}, body)
 
     return serialize
@@ -236,20 +288,24 @@ def rest_serializer(operation: OperationModel, family: str, root: str) -> Serial
 
 
 def _header_writer(shape: Shape | None) -> Callable[[Params], dict[str, str]]:
-    singles: list[tuple[str, str, Callable[[Any], str]]] = []
+    singles: dict[str, tuple[str, Callable[[Any], str]]] = {}
     prefixed: list[tuple[str, str]] = []
     for name, member in () if shape is None else shape.members.items():
         wire = wire_name(name, member).lower()
         match member.serialization.get("location"):
             case "header" if member.type_name == "list":
-                singles.append((name, wire, ",".join))
+                singles[name] = (wire, ",".join)
             case "header":
-                singles.append((name, wire, text_writer(member, "rfc822")))
+                singles[name] = (wire, text_writer(member, "rfc822"))
             case "headers":
                 prefixed.append((name, wire))
 
     def write(params: Params) -> dict[str, str]:
-        out = {wire: w(params[name]) for name, wire, w in singles if params.get(name) is not None}
+        out: dict[str, str] = {}
+        for name, value in params.items():
+            if value is not None and name in singles:
+                wire, write_one = singles[name]
+                out[wire] = write_one(value)
         for name, prefix in prefixed:
             out |= {f"{prefix}{k}": v for k, v in (params.get(name) or {}).items()}
         return out
@@ -266,6 +322,11 @@ def _body_writer(
     if shape is None:
         return lambda params: (b"", None)
     payload = payload_member(shape)
+    if payload is not None and eventstream.is_event_stream(shape.members[payload]):
+        frame = eventstream.framer(shape.members[payload], JsonWriters().writer)
+        return lambda params: (
+            (frame(params[payload]), eventstream.CONTENT_TYPE) if payload in params else (b"", None)
+        )
     if payload is not None and shape.members[payload].type_name in ("blob", "string"):
         return lambda params: (_bytes(params.get(payload, b"")), None)
     if payload is not None:

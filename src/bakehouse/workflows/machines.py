@@ -41,9 +41,16 @@ class Machines:
         self._compile = lru_cache(_COMPILED)(self._compile_stored)
 
     async def create(
-        self, name: str, definition: str, role_arn: str, configuration: Mapping[str, Any]
+        self,
+        name: str,
+        definition: str,
+        role_arn: str,
+        configuration: Mapping[str, Any],
+        *beside: Write,
     ) -> StoredMachine:
         """Make a machine; the same call again gives the same machine.
+
+        Other writes join the commit that makes it.
 
         Raises:
             InvalidInput: the name or the definition's length is not allowed.
@@ -69,6 +76,7 @@ class Machines:
                 self._records,
                 Insert(MACHINE, name, to_document(machine)),
                 Put(DEFINITION, key, {"text": definition}),
+                *beside,
             )
         except KeyTaken as taken:
             known = self.get(name)

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from bakehouse.clock import Clock, now
 from bakehouse.faults import NotFound
-from bakehouse.storage.records import Delete, Put, Records, commit_async, every
+from bakehouse.storage.records import Delete, Put, Records, Write, commit_async, every
 from bakehouse.workflows.execution import World
 from bakehouse.workflows.executions import Executions
 from bakehouse.workflows.machines import Machines
@@ -68,6 +68,10 @@ class Workflows:
         """Leave every execution where it stands; the next start goes on from there."""
         await self.executions.suspend()
 
+    def machine_arn(self, name: str) -> str:
+        """The ARN of a machine of that name."""
+        return self._arns.machine(name)
+
     def machine(self, arn: str) -> StoredMachine:
         """The machine of an ARN.
 
@@ -80,8 +84,27 @@ class Workflows:
             raise NotFound("state machine", arn)
         return machine
 
-    async def delete_machine(self, arn: str) -> None:
+    def machine_of(self, execution_arn: str) -> tuple[StoredMachine, str]:
+        """The machine of an execution as it was at the start, and its definition's text.
+
+        The time of its last change is only known of the present definition; of an earlier one the
+        machine's creation stands for it.
+
+        Raises:
+            InvalidArn: it is no execution's ARN.
+            NotFound: there is no such execution.
+        """
+        execution = self.executions.get(execution_arn)
+        machine = self.machines.get(execution.machine)
+        if machine.updated_ms > execution.started_ms:
+            machine = replace(machine, updated_ms=machine.created_ms, revision="")
+        definition = self.machines.definition(execution.definition_key)
+        return replace(machine, role_arn=execution.role_arn), definition
+
+    async def delete_machine(self, arn: str, *beside: Write) -> None:
         """Remove a machine with its executions, which are stopped; unknown ones are no error.
+
+        Other writes join the commit that begins it.
 
         Raises:
             InvalidArn: it is no machine's ARN.
@@ -91,7 +114,8 @@ class Workflows:
         except NotFound:
             return
         deleting = replace(machine, is_deleting=True)
-        await commit_async(self._records, Put(MACHINE, machine.name, to_document(deleting)))
+        begin = Put(MACHINE, machine.name, to_document(deleting))
+        await commit_async(self._records, begin, *beside)
         await self._purge(machine.name)
 
     async def _purge(self, name: str) -> None:

@@ -187,6 +187,33 @@ def test_an_invocation_answers_with_its_payload(run: Any) -> None:
     assert tail.endswith("\t\n")
 
 
+def test_an_invocation_answers_with_a_stream(run: Any) -> None:
+    """A chunk and the end of the invocation; an error has its details at the end."""
+
+    async def events(door: Door, payload: bytes, **more: Any) -> list[Params]:
+        call = Call("InvokeWithResponseStream", "r-1", "123456789012", "", "")
+        operation = door.service.operations["InvokeWithResponseStream"]
+        answer = await operation(call, {"FunctionName": "f", "Payload": payload, **more})
+        assert isinstance(answer, Answer)
+        return [event async for event in answer.params["EventStream"]]
+
+    async def work(door: Door) -> None:
+        await door("CreateFunction", **CREATE)
+        done = await events(door, b'{"a": [1]}')
+        assert done == [{"PayloadChunk": {"Payload": b"[1]"}}, {"InvokeComplete": {}}]
+        (failed,) = await events(door, b"{}", LogType="Tail")
+        end = failed["InvokeComplete"]
+        assert end["ErrorCode"] == "Unhandled"
+        assert orjson.loads(end["ErrorDetails"])["errorType"] == "KeyError"
+        assert b"hello" in base64.b64decode(end["LogResult"])
+        dry = await door.answer(
+            "InvokeWithResponseStream", FunctionName="f", InvocationType="DryRun"
+        )
+        assert (dry.status, dry.params) == (204, {"StatusCode": 204})
+
+    run(work)
+
+
 def test_other_kinds_of_invocation_answer_at_once(run: Any) -> None:
     """DryRun runs nothing, Event runs later; both answer without a payload."""
 

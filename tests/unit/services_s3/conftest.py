@@ -21,6 +21,7 @@ from bakehouse.storage.blobs import FileBlobs
 from bakehouse.storage.objects import ObjectStore
 from bakehouse.storage.sqlite import SqliteRecords
 from bakehouse.wire.door import House
+from support.signed_s3 import SignedS3, signed_s3
 
 OBJECT_BYTES = 20 * 1024**2
 _numbers = itertools.count()
@@ -69,4 +70,19 @@ def bucket(client: Any) -> str:
     """The name of an empty bucket that no other test uses."""
     name = f"bucket-{next(_numbers)}"
     client.create_bucket(Bucket=name)
+    return name
+
+
+@pytest.fixture(scope="session")
+def signed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SignedS3]:
+    """The door with signatures verified, and who knocks."""
+    with signed_s3(tmp_path_factory.mktemp("signed")) as door:
+        yield door
+
+
+@pytest.fixture
+def own_bucket(signed: SignedS3) -> str:
+    """The name of an empty bucket there that no other test uses."""
+    name = f"signed-{next(_numbers)}"
+    signed.owner.create_bucket(Bucket=name)
     return name

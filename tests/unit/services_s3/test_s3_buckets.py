@@ -97,6 +97,9 @@ def test_buckets_are_listed_in_pages(client: Any) -> None:
         params["ContinuationToken"] = page["ContinuationToken"]
     assert found == names
     assert "BucketArn" not in page["Buckets"][0]
+    for region, there in (("us-east-1", names), ("eu-west-1", [])):
+        listed = client.list_buckets(Prefix="paged-", BucketRegion=region).get("Buckets", [])
+        assert [bucket["Name"] for bucket in listed] == there
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 6, 7])

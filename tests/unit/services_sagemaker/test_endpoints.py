@@ -13,7 +13,10 @@ from botocore.validate import ParamValidator
 
 from bakehouse.faults import InvalidInput
 from bakehouse.hosting import Hosting
+from bakehouse.registry import Tags
 from bakehouse.services.sagemaker.endpoints import operations
+from bakehouse.services.sagemaker.waiting import Waiting
+from bakehouse.storage.memory import MemoryRecords
 from bakehouse.wire.types import Answer, AwsError, Call, Params
 from support.hosting_parts import BUCKET, IMAGE, Place, settled
 
@@ -41,7 +44,7 @@ Ask = Callable[..., Awaitable[Params]]
 
 def asker(hosting: Hosting) -> Ask:
     """Runs operations as the server does, and checks the answers against botocore's shapes."""
-    table = operations(hosting)
+    table = operations(hosting, Waiting(20), Tags(MemoryRecords()))
 
     async def ask(operation: str, **params: Any) -> Params:
         call = Call(operation, "r-1", "123456789012", "us-east-1", "AKID")
@@ -219,6 +222,45 @@ def test_a_bad_name_is_refused(tmp_path: Path) -> None:
     with_door(tmp_path, scenario)
 
 
+def test_a_model_data_source_is_one_archive(tmp_path: Path) -> None:
+    """The newer way to name the model.tar.gz serves as the older one, and is shown again."""
+
+    async def scenario(place: Place, hosting: Hosting, ask: Ask) -> None:
+        source = {
+            "S3Uri": f"s3://{BUCKET}/Scones/model.tar.gz",
+            "S3DataType": "S3Object",
+            "CompressionType": "Gzip",
+        }
+        container = {"Image": IMAGE, "ModelDataSource": {"S3DataSource": source}}
+        await ask("CreateModel", ModelName="m", PrimaryContainer=container)
+        told = await ask("DescribeModel", ModelName="m")
+        assert told["PrimaryContainer"]["ModelDataSource"] == {"S3DataSource": source}
+        assert told["PrimaryContainer"]["ModelDataUrl"] == source["S3Uri"]
+        variants = [{**VARIANT, "ModelName": "m"}]
+        await ask("CreateEndpointConfig", EndpointConfigName="c", ProductionVariants=variants)
+        await ask("CreateEndpoint", EndpointName="e", EndpointConfigName="c")
+        assert (await settled(hosting, "e")).status == "InService"
+        refused: list[tuple[dict[str, Any], str]] = [
+            ({"S3DataSource": {**source, "S3DataType": "S3Prefix"}}, "S3DataType"),
+            ({"S3DataSource": {**source, "CompressionType": "None"}}, "CompressionType"),
+            ({"S3DataSource": {**source, "ManifestS3Uri": "s3://m"}}, "alone"),
+            ({}, "alone"),
+        ]
+        for given, named in refused:
+            container = {"Image": IMAGE, "ModelDataSource": given}
+            with pytest.raises(InvalidInput, match=named):
+                await ask("CreateModel", ModelName="n", PrimaryContainer=container)
+        container = {
+            "Image": IMAGE,
+            "ModelDataUrl": source["S3Uri"],
+            "ModelDataSource": {"S3DataSource": source},
+        }
+        with pytest.raises(InvalidInput, match="nothing beside ModelDataUrl"):
+            await ask("CreateModel", ModelName="n", PrimaryContainer=container)
+
+    with_door(tmp_path, scenario)
+
+
 def test_what_is_not_built_is_refused(tmp_path: Path) -> None:
     """Whatever would be served otherwise than here is refused by its member's name."""
     container = {"Image": IMAGE}
@@ -227,7 +269,6 @@ def test_what_is_not_built_is_refused(tmp_path: Path) -> None:
         ("CreateModel", {"Containers": [container, container]}, "one container"),
         ("CreateModel", {}, "one container"),
         ("CreateModel", {"PrimaryContainer": {**container, "Mode": "MultiModel"}}, "SingleModel"),
-        ("CreateModel", {"PrimaryContainer": {"ModelPackageName": "p"}}, "ModelPackageName"),
         ("CreateModel", {"PrimaryContainer": {}}, "Image"),
         (
             "CreateEndpointConfig",
@@ -308,7 +349,7 @@ def test_lists_are_sorted_filtered_and_paged(tmp_path: Path) -> None:
         after = await ask("ListEndpoints", CreationTimeAfter=later)
         assert newest[0] in after["Endpoints"]
         assert newest[-1] not in after["Endpoints"]
-        with pytest.raises(InvalidInput, match="nextToken"):
+        with pytest.raises(AwsError, match="NextToken"):
             await ask("ListEndpoints", NextToken="x")
 
     with_door(tmp_path, scenario)

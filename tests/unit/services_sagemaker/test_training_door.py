@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, WaiterError
 
+from bakehouse.registry import Tags
 from bakehouse.services.sagemaker import aws_error
 from bakehouse.services.sagemaker.training import operations
+from bakehouse.services.sagemaker.waiting import Waiting
+from bakehouse.storage.memory import MemoryRecords
 from bakehouse.wire.types import Service
 from support.doors import client, served
 from support.training_parts import FOREVER_PID, START, TRAIN, parts
@@ -70,7 +73,8 @@ def request(name: str) -> dict[str, Any]:
 def sagemaker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A client before a door whose algorithm is a script that obeys the job's name."""
     house = parts(tmp_path_factory.mktemp("house"), SCRIPT)
-    door = Service("sagemaker", "sagemaker", operations(house.jobs), aws_error, "SageMaker")
+    table = operations(house.jobs, Waiting(20), Tags(MemoryRecords()))
+    door = Service("sagemaker", "sagemaker", table, aws_error, "SageMaker")
     with served([door], [house.jobs]) as url:
         yield client("sagemaker", url)
 

@@ -14,7 +14,7 @@ import pytest
 from bakehouse.faults import InvalidInput, LimitExceeded, NotFound, Rejected
 from bakehouse.hosting import Hosting
 from bakehouse.hosting.types import Overloaded
-from bakehouse.services.sagemaker_runtime import aws_error, service
+from bakehouse.services.sagemaker_runtime import aws_error, parts_of, service
 from bakehouse.settings import Settings
 from bakehouse.wire.types import Answer, AwsError, Call, Params
 from support.hosting_parts import CAPTURE, Place, create_endpoint, record
@@ -122,6 +122,35 @@ def test_unknown_endpoints_and_variants_are_validation_errors(tmp_path: Path) ->
             await ask(Body=b"x", TargetVariant="V")
 
     with_door(tmp_path, scenario)
+
+
+def test_a_prediction_comes_as_a_stream(tmp_path: Path) -> None:
+    """The same prediction, in parts; what goes wrong before the first is an ordinary error."""
+
+    async def scenario(place: Place, hosting: Hosting, ask: Ask) -> None:
+        invoke = service(hosting, SETTINGS).operations["InvokeEndpointWithResponseStream"]
+        call = Call("InvokeEndpointWithResponseStream", "r-1", "123456789012", "us-east-1", "AKID")
+        answer = await invoke(call, {"EndpointName": "Scones", "Body": b"x"})
+        assert not isinstance(answer, Answer)
+        assert answer["ContentType"] == "application/json"
+        assert answer["InvokedProductionVariant"] == "AllTraffic"
+        events = [event async for event in answer["Body"]]
+        assert events == [{"PayloadPart": {"Bytes": b"[0.9, 0.1]"}}]
+        with pytest.raises(AwsError) as bad:
+            await invoke(call, {"EndpointName": "Scones", "Body": b"bad"})
+        assert bad.value.code == "ModelError"
+
+    with_door(tmp_path, scenario)
+
+
+def test_a_long_prediction_is_cut_into_parts() -> None:
+    """Each part is at most 1 MiB, and an empty prediction is one empty part."""
+
+    async def lengths(body: bytes) -> list[int]:
+        return [len(event["PayloadPart"]["Bytes"]) async for event in parts_of(body)]
+
+    assert asyncio.run(lengths(b"x" * 2_500_000)) == [1_048_576, 1_048_576, 402_848]
+    assert asyncio.run(lengths(b"")) == [0]
 
 
 def test_what_is_not_built_or_too_large_is_refused(tmp_path: Path) -> None:

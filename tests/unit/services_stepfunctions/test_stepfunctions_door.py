@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from bakehouse.registry import Tags
 from bakehouse.services.stepfunctions import service
 from bakehouse.storage.memory import MemoryRecords
 from bakehouse.workflows import Workflows
@@ -38,10 +39,9 @@ async def no_task(service: str, operation: str, params: dict[str, Any]) -> dict[
 @pytest.fixture(scope="module")
 def states() -> Iterator[Any]:
     """A client of the door."""
-    workflows = Workflows(
-        MemoryRecords(), run_task=no_task, account_id="123456789012", region="us-east-1"
-    )
-    with served([service(workflows)], [workflows]) as url:
+    records = MemoryRecords()
+    workflows = Workflows(records, run_task=no_task, account_id="123456789012", region="us-east-1")
+    with served([service(workflows, Tags(records))], [workflows]) as url:
         yield client("stepfunctions", url)
 
 
@@ -203,3 +203,84 @@ def test_what_is_not_built_says_so(states: Any) -> None:
         with pytest.raises(ClientError) as error:
             states.create_state_machine(name="x", definition=PASS, roleArn=ROLE, **extra)
         assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
+
+
+def tags_of(states: Any, arn: str) -> dict[str, str]:
+    told = states.list_tags_for_resource(resourceArn=arn)["tags"]
+    return {tag["key"]: tag["value"] for tag in told}
+
+
+def test_a_machine_has_tags_until_it_is_deleted(states: Any) -> None:
+    """Given with it, added, replaced and removed; the next machine of its name has none."""
+    first = [{"key": "team", "value": "scones"}, {"key": "stage", "value": "test"}]
+    made = {"name": "tagged", "definition": PASS, "roleArn": ROLE}
+    arn = states.create_state_machine(**made, tags=first)["stateMachineArn"]
+    states.create_state_machine(**made, tags=[{"key": "other", "value": "ignored"}])
+    assert tags_of(states, arn) == {"stage": "test", "team": "scones"}
+    states.tag_resource(resourceArn=arn, tags=[{"key": "stage", "value": "live"}])
+    states.untag_resource(resourceArn=arn, tagKeys=["team", "never there"])
+    assert tags_of(states, arn) == {"stage": "live"}
+    states.delete_state_machine(stateMachineArn=arn)
+    states.create_state_machine(**made)
+    assert tags_of(states, arn) == {}
+
+
+def test_tags_that_are_refused(states: Any) -> None:
+    """A machine that is not there, a tag of AWS's own, and one more than 50."""
+    arn = make(states, "full")
+    missing = f"{ARN}:stateMachine:none"
+    assert refused(states.list_tags_for_resource, resourceArn=missing) == (
+        "ResourceNotFound",
+        f"Resource not found: '{missing}'",
+    )
+    assert refused(states.list_tags_for_resource, resourceArn="arn:x")[0] == "InvalidArn"
+    own = [{"key": "aws:team", "value": ""}]
+    assert refused(states.tag_resource, resourceArn=arn, tags=own)[0] == "ValidationException"
+    many = [{"key": f"k{i}", "value": ""} for i in range(51)]
+    assert refused(states.tag_resource, resourceArn=arn, tags=many)[0] == "TooManyTags"
+    assert tags_of(states, arn) == {}
+
+
+def test_an_execution_keeps_the_definition_that_it_began_with(states: Any) -> None:
+    """DescribeStateMachineForExecution tells it, also when the machine has another one since."""
+    arn = make(states, "changed")
+    run = states.start_execution(stateMachineArn=arn)["executionArn"]
+    created = states.describe_state_machine(stateMachineArn=arn)["creationDate"]
+    told = states.describe_state_machine_for_execution(executionArn=run)
+    assert (told["definition"], told["roleArn"], told["name"]) == (PASS, ROLE, "changed")
+    assert (told["stateMachineArn"], told["updateDate"]) == (arn, created)
+    other = ROLE.replace("workflow", "other")
+    states.update_state_machine(stateMachineArn=arn, definition=LOOP, roleArn=other)
+    told = states.describe_state_machine_for_execution(executionArn=run)
+    assert (told["definition"], told["roleArn"]) == (PASS, ROLE)
+    later = states.start_execution(stateMachineArn=arn)["executionArn"]
+    told = states.describe_state_machine_for_execution(executionArn=later)
+    assert (told["definition"], told["roleArn"]) == (LOOP, other)
+    assert told["revisionId"]
+    missing = f"{ARN}:execution:changed:none"
+    code, _ = refused(states.describe_state_machine_for_execution, executionArn=missing)
+    assert code == "ExecutionDoesNotExist"
+
+
+def test_definitions_are_validated_without_a_machine(states: Any) -> None:
+    """What is wrong is told with its place; what could be run is OK; nothing is made."""
+    told = states.validate_state_machine_definition(definition=PASS)
+    assert (told["result"], told["diagnostics"], told["truncated"]) == ("OK", [], False)
+    told = states.validate_state_machine_definition(definition="{}")
+    (problem,) = told["diagnostics"]
+    assert told["result"] == "FAIL"
+    assert problem == {
+        "severity": "ERROR",
+        "code": "SCHEMA_VALIDATION_FAILED",
+        "message": "These fields are required: [States, StartAt]",
+        "location": "/",
+    }
+    code, text = refused(states.validate_state_machine_definition, definition=PASS, type="EXPRESS")
+    assert (code, "EXPRESS" in text) == ("NotImplemented", True)
+
+
+def test_a_machine_has_no_versions_and_no_aliases(states: Any) -> None:
+    """They are not built, so the lists that tools ask for are empty."""
+    arn = make(states, "single")
+    assert states.list_state_machine_versions(stateMachineArn=arn)["stateMachineVersions"] == []
+    assert states.list_state_machine_aliases(stateMachineArn=arn)["stateMachineAliases"] == []

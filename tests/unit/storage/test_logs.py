@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from random import Random
+
 import pytest
 
+from bakehouse import clock
 from bakehouse.faults import AlreadyExists, InvalidInput, NotFound
+from bakehouse.storage.log_info import LogGroup
 from bakehouse.storage.logs import PAGE_BYTES, LogStore
 from bakehouse.storage.memory import MemoryRecords
+from bakehouse.storage.records import Put
 
 GROUP = "/aws/sagemaker/TrainingJobs"
 
@@ -89,16 +96,113 @@ def test_oldest_lines_go_when_a_stream_is_full(logs: LogStore) -> None:
 
 
 def test_long_messages_are_cut(logs: LogStore) -> None:
-    """One line cannot be longer than 256 KiB."""
-    logs.append(GROUP, "s", [(1, "x" * 300_000)])
-    assert len(messages(logs, "s")[0]) == 262_144
+    """One line cannot be longer than 1 MiB."""
+    logs.append(GROUP, "s", [(1, "x" * 1_100_000)])
+    assert len(messages(logs, "s")[0]) == 1_048_576
 
 
-def test_only_what_contains_the_texts(logs: LogStore) -> None:
-    """A page can be narrowed to the lines that hold every one of some texts."""
-    logs.append(GROUP, "s", [(1, "ERROR disk"), (2, "ERROR net"), (3, "disk ok")])
-    page = logs.events(GROUP, "s", containing=["ERROR", "disk"])
-    assert [event.message for event in page.events] == ["ERROR disk"]
+def found(logs: LogStore, streams: list[str], limit: int, *, backwards: bool = False) -> list[str]:
+    """The messages of a search, page by page."""
+    seen: list[str] = []
+    place, is_more = None, True
+    while is_more:
+        page = logs.matches(
+            GROUP, streams, lambda _: True, after=place, limit=limit, backwards=backwards
+        )
+        assert len(page.events) <= limit
+        seen += [event.message for _, event in page.events]
+        place, is_more = page.end, page.end is not None
+    return seen
+
+
+@pytest.mark.parametrize("limit", [1, 7, 10_000])
+def test_a_search_gives_every_event_once_by_time(logs: LogStore, limit: int) -> None:
+    """Whatever the size of the pages, in both directions, and where streams are out of order."""
+    random = Random(7)
+    expected = []
+    for stream in ("a", "b", "c"):
+        for batch in range(3):
+            times = [random.randrange(500) for _ in range(20)]
+            rows = [(at, f"{at:03d} {stream} {batch * 20 + n:02d}") for n, at in enumerate(times)]
+            logs.append(GROUP, stream, rows)
+            expected += [message for _, message in rows]
+    assert found(logs, ["a", "b", "c"], limit) == sorted(expected)
+    newest_first = found(logs, ["a", "b", "c"], limit, backwards=True)
+    assert sorted(newest_first) == sorted(expected)
+    times_found = [int(message[:3]) for message in newest_first]
+    assert times_found == sorted(times_found, reverse=True)
+
+
+def test_a_search_goes_through_many_segments(logs: LogStore) -> None:
+    """Of two streams of several segments each, a page of the middle has what is there."""
+    for stream in ("a", "b"):
+        logs.append(GROUP, stream, [(n, f"{stream}{n}") for n in range(2500)])
+    page = logs.matches(GROUP, ["a", "b"], lambda m: m.endswith("00"), from_ms=1000, to_ms=1201)
+    assert [event.message for _, event in page.events] == [
+        "a1000", "b1000", "a1100", "b1100", "a1200", "b1200",
+    ]  # fmt: skip
+    assert page.end is None
+
+
+def test_a_search_that_finds_little_ends_its_page_and_goes_on(logs: LogStore) -> None:
+    """After 100,000 events a page ends, with a place from which the rest is found."""
+    for start in range(0, 100_000, 10_000):
+        logs.append(GROUP, "a", [(start + n, "dull") for n in range(10_000)])
+    logs.append(GROUP, "b", [(200_000, "wanted")]).result()
+    first = logs.matches(GROUP, ["a", "b"], lambda m: m == "wanted")
+    assert (first.events, first.end) == ([], (200_000, "", 0))
+    rest = logs.matches(GROUP, ["a", "b"], lambda m: m == "wanted", after=first.end)
+    assert [event.message for _, event in rest.events] == ["wanted"]
+
+
+def test_a_page_of_a_search_has_at_most_a_mebibyte(logs: LogStore) -> None:
+    """Long messages make pages short, but never empty."""
+    logs.append(GROUP, "a", [(n, "x" * 600_000) for n in range(3)]).result()
+    page = logs.matches(GROUP, ["a"], lambda _: True)
+    assert len(page.events) == 1
+    assert found(logs, ["a"], 10) == ["x" * 600_000] * 3
+
+
+def test_a_retention_hides_what_is_older(logs: LogStore) -> None:
+    """Events that a group no longer keeps are there for no reader."""
+    now = clock.epoch_ms()
+    logs.append(GROUP, "s", [(now - 2 * 86_400_000, "old"), (now, "new")]).result()
+    logs.change_group(GROUP, lambda group: replace(group, retention_days=1))
+    assert messages(logs, "s") == ["new"]
+    assert [event.message for event in logs.last_events(GROUP, "s").events] == ["new"]
+    assert found(logs, ["s"], 5) == ["new"]
+
+
+def test_changes_of_a_group_do_not_lose_each_other(logs: LogStore) -> None:
+    """Tags that several threads add are all there."""
+    logs.create_group("/g").result()
+
+    def add(number: int) -> None:
+        tag = {str(number): "x"}
+        logs.change_group("/g", lambda group: replace(group, tags={**group.tags, **tag}))
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(add, range(40)))
+    assert len(logs.group("/g").tags) == 40
+
+
+def test_a_group_of_an_older_data_folder_is_read() -> None:
+    """What was stored before groups had a retention and tags has neither."""
+    records = MemoryRecords()
+    records.submit(Put("logs/group", "/old", {"created_ms": 5})).result()
+    assert LogStore(records).group("/old") == LogGroup("/old", 5)
+
+
+def test_a_stream_is_removed_alone(logs: LogStore) -> None:
+    """Its events go with it, and one of the same name begins anew."""
+    logs.append(GROUP, "s", [(1, "a")])
+    logs.append(GROUP, "other", [(1, "b")]).result()
+    logs.delete_stream(GROUP, "s").result()
+    with pytest.raises(NotFound):
+        logs.stream(GROUP, "s")
+    assert messages(logs, "other") == ["b"]
+    logs.append(GROUP, "s", [(2, "c")]).result()
+    assert messages(logs, "s") == ["c"]
 
 
 def test_missing_group_and_stream(logs: LogStore) -> None:

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from bakehouse import clock
 from bakehouse.faults import InvalidInput
 from bakehouse.storage.memory import MemoryRecords
-from bakehouse.storage.metrics import Datum, MetricStore, Statistic, cursor
+from bakehouse.storage.metrics import (
+    Datum,
+    MetricStore,
+    Statistic,
+    by_period,
+    cursor,
+    percentile,
+)
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 JOB = (("TrainingJobName", "job"),)
@@ -110,3 +121,59 @@ def test_only_finite_values(metrics: MetricStore) -> None:
     with pytest.raises(InvalidInput, match="finite"):
         metrics.put([datum(1, 0), datum(float("nan"), 1)])
     assert between(metrics, 0, 60) == []
+
+
+def alone(*values: float, count: float = 1.0) -> list[Statistic]:
+    """Measurements of one period, each as a statistic of its own."""
+    return [Statistic(NOON, "None", count, value * count, value, value) for value in values]
+
+
+@pytest.mark.parametrize(
+    ("data", "rank", "value"),
+    [
+        (alone(5), 50, 5),
+        (alone(4, 1, 3, 2), 0, 1),
+        (alone(4, 1, 3, 2), 100, 4),
+        (alone(4, 1, 3, 2), 50, 2.5),
+        (alone(*range(101)), 99, 99),
+        (alone(*range(101)), 99.9, 99.9),
+        (alone(1, count=99) + alone(100), 99, 1.99),
+        (alone(1, count=99) + alone(100), 100, 100),
+        (alone(1, count=2) + alone(3, count=2), 50, 2),
+        ([], 50, None),
+        (alone(1, count=0), 50, None),
+        ([Statistic(NOON, "None", 2, 12, 3, 9)], 50, None),
+    ],
+)
+def test_percentiles(data: list[Statistic], rank: float, value: float | None) -> None:
+    """Counts count, neighbours are interpolated, and a mere set of statistics tells none."""
+    found = percentile(data, rank)
+    assert found is None if value is None else found == pytest.approx(value)
+
+
+@given(
+    st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=40),
+    st.floats(0, 100),
+)
+def test_a_percentile_is_what_numpy_says(values: list[float], rank: float) -> None:
+    """Where every measurement counts once, it is the usual linear interpolation."""
+    assert percentile(alone(*values), rank) == pytest.approx(np.percentile(values, rank))
+
+
+def test_periods_keep_units_apart_or_not(metrics: MetricStore) -> None:
+    """Data of one minute in two units are two periods, or one where the unit does not matter."""
+    metrics.put([datum(1, 0, "Count"), datum(2, 59, "Seconds"), datum(3, 60, "Count")]).result()
+    found = between(metrics, 0, 120)
+    apart = {(at.minute, unit): len(data) for (at, unit), data in by_period(found, 60).items()}
+    assert apart == {(0, "Count"): 1, (0, "Seconds"): 1, (1, "Count"): 1}
+    together = by_period(found, 60, units_apart=False)
+    assert [len(data) for data in together.values()] == [2, 1]
+
+
+def test_a_metric_tells_when_something_was_put(metrics: MetricStore) -> None:
+    """Which metrics are in use can be told from those that once were."""
+    before = clock.epoch_ms()
+    metrics.put([datum(1, 0)]).result()
+    (metric,) = metrics.metrics()
+    assert metric.put_ms is not None
+    assert before <= metric.put_ms <= clock.epoch_ms()

@@ -13,9 +13,9 @@ import pytest
 from bakehouse.faults import InvalidInput, NotFound
 from bakehouse.storage.blobs import MemoryBlobs
 from bakehouse.storage.memory import MemoryRecords
-from bakehouse.storage.multipart import PART_BYTES, MultipartUploads
+from bakehouse.storage.multipart import PART_BYTES, Chosen, MultipartUploads
 from bakehouse.storage.objects import ObjectStore
-from bakehouse.storage.records import Put, commit
+from bakehouse.storage.records import Delete, Put, commit
 
 FIRST, LAST = os.urandom(PART_BYTES), b"the last part may be short"
 DESCRIBED = {"content_type": "image/png", "metadata": {"a": "b"}, "headers": {}}
@@ -66,7 +66,7 @@ def test_parts_become_one_object(
     upload_id = begin(uploads, is_composite=is_composite)
     last = send(uploads, upload_id, 7, LAST)
     first = send(uploads, upload_id, 2, FIRST)
-    info = uploads.complete("bucket", "a/key", upload_id, [(2, first), (7, last)])
+    info = uploads.complete("bucket", "a/key", upload_id, [Chosen(2, first), Chosen(7, last)])
     assert objects.read("bucket", "a/key", limit_bytes=10**7) == FIRST + LAST
     md5s = hashlib.md5(FIRST).digest() + hashlib.md5(LAST).digest()
     assert info.etag == hashlib.md5(md5s).hexdigest() + "-2"
@@ -74,8 +74,8 @@ def test_parts_become_one_object(
     of_parts = base64.b64encode(crc32(crc32(FIRST) + crc32(LAST))).decode() + "-2"
     assert info.checksums == {"CRC32": of_parts if is_composite else whole}
     assert (info.content_type, info.metadata) == ("image/png", {"a": "b"})
-    assert len(blobs.ids()) == 1
-    assert uploads.uploads("bucket") == []
+    assert len(blobs.ids()) == 2  # the parts' own, taken over as they are
+    assert uploads.uploads("bucket").uploads == []
 
 
 def test_a_part_can_be_sent_again(uploads: MultipartUploads, blobs: MemoryBlobs) -> None:
@@ -86,7 +86,7 @@ def test_a_part_can_be_sent_again(uploads: MultipartUploads, blobs: MemoryBlobs)
     assert [part.etag for part in uploads.parts("bucket", "a/key", upload_id)] == [new]
     assert len(blobs.ids()) == 1
     with pytest.raises(InvalidInput) as caught:
-        uploads.complete("bucket", "a/key", upload_id, [(1, old)])
+        uploads.complete("bucket", "a/key", upload_id, [Chosen(1, old)])
     assert caught.value.path == "part"
 
 
@@ -98,19 +98,19 @@ def test_a_completion_that_does_not_fit_is_refused_and_changes_nothing(
     first = send(uploads, upload_id, 1, LAST)
     second = send(uploads, upload_id, 2, LAST)
     for chosen, path in [
-        ([(2, second), (1, first)], "part order"),
-        ([(1, first), (1, first)], "part order"),
-        ([(1, first), (3, second)], "part"),
-        ([(1, first), (2, second)], "part size"),
+        ([Chosen(2, second), Chosen(1, first)], "part order"),
+        ([Chosen(1, first), Chosen(1, "0" * 32)], "part"),
+        ([Chosen(1, first), Chosen(3, second)], "part"),
+        ([Chosen(1, first), Chosen(2, second)], "part size"),
     ]:
         with pytest.raises(InvalidInput) as caught:
             uploads.complete("bucket", "a/key", upload_id, chosen)
         assert caught.value.path == path
     with pytest.raises(InvalidInput, match="CRC32"):
-        uploads.complete("bucket", "a/key", upload_id, [(1, first)], checksum="AAAAAA==")
+        uploads.complete("bucket", "a/key", upload_id, [Chosen(1, first)], checksum="AAAAAA==")
     with pytest.raises(NotFound):
         objects.head("bucket", "a/key")
-    uploads.complete("bucket", "a/key", upload_id, [(1, first)])
+    uploads.complete("bucket", "a/key", upload_id, [Chosen(1, first)])
 
 
 def test_an_aborted_upload_leaves_nothing(
@@ -158,11 +158,53 @@ def test_uploads_are_listed_in_pages(uploads: MultipartUploads) -> None:
     """By key, from after the last one known."""
     for key in ("b", "a", "c/d"):
         uploads.create("bucket", key, described=DESCRIBED)
-    found = uploads.uploads("bucket")
+    found = uploads.uploads("bucket").uploads
     assert [upload.key for upload in found] == ["a", "b", "c/d"]
     after = (found[0].key, found[0].upload_id)
-    assert uploads.uploads("bucket", after=after, limit=1) == found[1:2]
-    assert uploads.uploads("bucket", prefix="c/") == found[2:]
+    page = uploads.uploads("bucket", after=after, limit=1)
+    assert (page.uploads, page.next_after) == (found[1:2], ("b", found[1].upload_id))
+    assert uploads.uploads("bucket", prefix="c/").uploads == found[2:]
+    rolled = uploads.uploads("bucket", delimiter="/")
+    assert (rolled.uploads, rolled.common_prefixes) == (found[:2], ["c/"])
+
+
+def test_uploads_come_in_the_order_of_their_keys_and_their_beginning(
+    uploads: MultipartUploads,
+) -> None:
+    """Also where one key goes on with what sorts before a slash."""
+    keys = ["a", "a!", "a", "a\x00", "a/b"]
+    begun = [uploads.create("bucket", key, described=DESCRIBED) for key in keys]
+    assert uploads.uploads("bucket").uploads == [begun[n] for n in (0, 2, 3, 1, 4)]
+    assert uploads.uploads("bucket", after=("a", "")).uploads == [begun[n] for n in (3, 1, 4)]
+
+
+def test_a_completion_can_be_repeated(uploads: MultipartUploads, objects: ObjectStore) -> None:
+    """The same parts give the same answer as long as the object is there, and no others do."""
+    upload_id = begin(uploads)
+    chosen = [Chosen(1, send(uploads, upload_id, 1, LAST))]
+    info = uploads.complete("bucket", "a/key", upload_id, chosen)
+    assert uploads.complete("bucket", "a/key", upload_id, chosen) == info
+    two = [*chosen, Chosen(2, chosen[0].etag)]
+    for other in (two, [Chosen(1, "0" * 32)], [Chosen(1, "x")]):
+        with pytest.raises(NotFound):
+            uploads.complete("bucket", "a/key", upload_id, other)
+    objects.put("bucket", "a/key", b"")
+    with pytest.raises(NotFound):
+        uploads.complete("bucket", "a/key", upload_id, chosen)
+
+
+def test_uploads_of_an_older_folder_go_on(
+    uploads: MultipartUploads, objects: ObjectStore, records: MemoryRecords
+) -> None:
+    """Their rows are renamed at the start, and their parts stay."""
+    upload_id = begin(uploads)
+    part = Chosen(1, send(uploads, upload_id, 1, LAST))
+    (row,) = records.scan("s3/open-upload")
+    document = {k: v for k, v in row.value.items() if k != "declared"}
+    old = Put("s3/upload", f"bucket/a/key/{upload_id}", document)
+    commit(records, old, Delete("s3/open-upload", row.key))
+    again = MultipartUploads(objects)
+    assert again.complete("bucket", "a/key", upload_id, [part]).size_bytes == len(LAST)
 
 
 def test_uploads_of_a_removed_bucket_end(
@@ -173,7 +215,7 @@ def test_uploads_of_a_removed_bucket_end(
     objects.delete_bucket("bucket")
     uploads.abort_all("bucket")
     objects.create_bucket("bucket")
-    assert (uploads.uploads("bucket"), blobs.ids()) == ([], [])
+    assert (uploads.uploads("bucket").uploads, blobs.ids()) == ([], [])
 
 
 def test_a_start_removes_parts_without_an_upload(

@@ -7,7 +7,16 @@ from typing import Any
 import pytest
 
 from bakehouse.wire.models import service_model
-from bakehouse.wire.parsing import JsonReaders, Malformed, load_xml, read_timestamp, rest_reader
+from bakehouse.wire.parsing import (
+    JsonReaders,
+    Malformed,
+    load_xml,
+    read_timestamp,
+    request_reader,
+    rest_reader,
+)
+from bakehouse.wire.types import Request
+from support.bodies import Bytes
 
 DOCTYPE = '<!DOCTYPE a [<!ENTITY b "bb">]><a>&b;</a>'
 
@@ -41,3 +50,29 @@ def test_only_ascii_digits_are_a_number(text: str) -> None:
     assert read({}, {"max-keys": ["10"]}, {})["MaxKeys"] == 10
     with pytest.raises(Malformed):
         read({}, {"max-keys": [text]}, {})
+
+
+@pytest.mark.parametrize(
+    ("operation", "body"),
+    [
+        ("DeleteObjects", b"<Delete><Object><VersionId>v</VersionId></Object></Delete>"),
+        ("DeleteObjects", b"<Delete></Delete>"),
+        ("DeleteObjects", b""),
+        ("PutBucketTagging", b"<Tagging><TagSet><Tag><Key>k</Key></Tag></TagSet></Tagging>"),
+        ("PutBucketVersioning", b""),
+    ],
+)
+def test_xml_without_what_is_required_is_malformed(operation: str, body: bytes) -> None:
+    """S3 holds documents against its schema before it looks at them."""
+    model = service_model("s3").operation_model(operation)
+    request = Request("POST", "/b", "", {}, Bytes(b""))
+    with pytest.raises(Malformed, match=r"has no|is empty"):
+        request_reader(model, "rest-xml")(request, {"Bucket": "b"}, {}, body)
+
+
+def test_a_required_blob_without_bytes_is_there() -> None:
+    """An empty body is an empty blob, where the operation needs one."""
+    model = service_model("sagemaker-runtime").operation_model("InvokeEndpoint")
+    request = Request("POST", "/endpoints/e/invocations", "", {}, Bytes(b""))
+    read = request_reader(model, "rest-json")(request, {"EndpointName": "e"}, {}, b"")
+    assert read == {"EndpointName": "e", "Body": b""}

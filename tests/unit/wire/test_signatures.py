@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,12 +13,24 @@ from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from bakehouse.wire.signatures import CODES, UNSIGNED, Verifier, signature_of, spelled
-from bakehouse.wire.types import AwsError, Request
+from bakehouse.wire.claims import claim_of
+from bakehouse.wire.refusals import CODES, spelled
+from bakehouse.wire.signatures import UNSIGNED, Signature, Unreadable, Verifier
+from bakehouse.wire.types import AwsError, Caller, Request
 from support.bodies import Bytes
 
 KEY, SECRET = "AKIAEXAMPLE", "a secret"
-VERIFIER = Verifier({KEY: SECRET})
+CALLER = Caller(KEY, SECRET, "arn:aws:sts::1:assumed-role/a/b", "A:b", KEY)
+
+
+def find(access_key_id: str, token: str, now: datetime) -> Caller:
+    """The one caller there is."""
+    if access_key_id != KEY:
+        raise AwsError("key", "nobody", 403)
+    return CALLER
+
+
+VERIFIER = Verifier(find)
 
 
 def signed(
@@ -47,8 +60,11 @@ def verify(request: Request, body: bytes = b"{}", **changed: Any) -> str:
     """Verify a request; return the access key id that signed it."""
     wanted: dict[str, Any] = {"encode_twice": True, "now": datetime.now(UTC)} | changed
     digest = wanted.pop("digest", hashlib.sha256(body).hexdigest())
-    signature = signature_of(request.headers)
-    return VERIFIER.verify(request, signature, digest, **wanted).access_key_id
+    claim = claim_of(request)
+    caller = VERIFIER.admit(claim, wanted["now"])
+    assert claim is not None
+    VERIFIER.verify(request, claim, caller, digest, **wanted)
+    return caller.access_key_id
 
 
 @pytest.mark.parametrize(
@@ -101,13 +117,50 @@ def test_a_wrong_secret_is_a_mismatch_and_an_unknown_key_is_told_apart() -> None
 
 
 @pytest.mark.parametrize(
-    "header", ["", "Basic abc", "AWS4-HMAC-SHA256 Credential=x", "AWS4-HMAC-SHA256"]
+    ("header", "reason"),
+    [
+        ("", "missing"),
+        ("Basic abc", "unsupported"),
+        ("AWS4-HMAC-SHA256", "malformed"),
+        ("AWS4-HMAC-SHA256 Credential=x", "malformed"),
+        ("AWS4-HMAC-SHA256 Credential=x, SignedHeaders=host, Signature=0", "malformed"),
+        ("AWS x", "unsupported"),
+    ],
 )
-def test_a_request_without_a_readable_signature_is_unsigned(header: str) -> None:
-    """What cannot be read as a signature counts as none."""
+def test_what_cannot_be_read_is_told_apart_from_nothing(header: str, reason: str) -> None:
+    """A request that means to be signed says so, and is refused for how."""
     request = Request("GET", "/", "", {"authorization": header}, Bytes(b""))
-    assert signature_of(request.headers) is None
-    assert refused(request) == "missing"
+    claim = claim_of(request)
+    assert isinstance(claim, Unreadable) or (claim is None and not header)
+    assert refused(request) == reason
+
+
+def test_a_header_that_lacks_parts_names_them() -> None:
+    """Each missing part is a sentence, as the JSON services write it."""
+    start = "AWS4-HMAC-SHA256 Credential=A/20260101/us-east-1/logs/aws4_request"
+    request = Request("POST", "/", "", {"authorization": start}, Bytes(b""))
+    with pytest.raises(AwsError, match=r"requires 'Signature' parameter.*'SignedHeaders'"):
+        VERIFIER.admit(claim_of(request), datetime.now(UTC))
+
+
+@pytest.mark.parametrize("stamp", ["", "yesterday", "19691231T235959Z"])
+def test_a_request_without_a_sound_date_is_refused(stamp: str) -> None:
+    """Neither a missing nor an impossible date is taken for now."""
+    request = signed()
+    headers = {**request.headers, "x-amz-date": stamp}
+    assert refused(Request("POST", "/", "", headers, request.body)) == "date"
+
+
+def test_the_date_may_stand_in_the_older_header() -> None:
+    """Without ``X-Amz-Date``, the ``Date`` header counts, in either form."""
+    request = signed()
+    stamp = request.headers["x-amz-date"]
+    moment = datetime.strptime(stamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    for date in (stamp, format_datetime(moment, usegmt=True)):
+        headers = {k: v for k, v in request.headers.items() if k != "x-amz-date"}
+        claim = claim_of(Request("POST", "/", "", headers | {"date": date}, request.body))
+        assert isinstance(claim, Signature)
+        assert claim.stamp == stamp
 
 
 @pytest.mark.parametrize("minutes", [-16, 16])
@@ -150,6 +203,7 @@ def test_every_failed_check_has_a_name_in_every_protocol(reason: str, family: st
     """Each protocol spells a refused signature with its own code and a 4xx status."""
     error = spelled(AwsError(reason, "text", 403), family)
     assert error.code not in CODES
+    assert spelled(AwsError(reason, "text", 403), "cbor").code == CODES[reason]["json"][0]
     assert 400 <= error.status < 500
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from bakehouse.wire.models import service_model
-from bakehouse.wire.validation import MOST, Checks, violations_text
+from bakehouse.wire.patterns import compiled_pattern
+from bakehouse.wire.validation import MOST, Checks, as_java, violations_text
 
 
 def violations(service: str, operation: str, params: dict[str, Any]) -> list[str]:
@@ -55,6 +57,55 @@ def test_length_and_pattern_bind_the_whole_text(name: str, constraint: str) -> N
     assert constraint in text
 
 
+def test_an_empty_name_breaks_two_constraints() -> None:
+    """Too short a text is told its length and its pattern."""
+    found = violations("logs", "DeleteLogGroup", {"logGroupName": ""})
+    start = "Value '' at 'logGroupName' failed to satisfy constraint: Member must "
+    assert found == [
+        f"{start}have length greater than or equal to 1",
+        rf"{start}satisfy regular expression pattern: [\.\-_/#A-Za-z0-9]+",
+    ]
+
+
+def test_elements_of_a_list_are_told_of_the_list() -> None:
+    """All constraints of the elements are named, and the whole list, once."""
+    params = {"FunctionName": "f", "Layers": ["a", "b" * 141, "c" * 150]}
+    (text,) = violations("lambda", "UpdateFunctionConfiguration", params)[:1]
+    assert text.startswith(f"Value '[a, {'b' * 141}, {'c' * 150}]' at 'layers' failed to satisfy")
+    assert "constraint: Member must satisfy constraint: [Member must have length less than" in text
+
+
+def test_values_of_a_map_are_told_of_the_map() -> None:
+    """AWS writes the map as Java does, and lists what each value must satisfy."""
+    params = {"HyperParameters": {"a": "1", "b": "x" * 2501}}
+    found = violations("sagemaker", "CreateTrainingJob", params)
+    (text,) = [one for one in found if "hyperParameters" in one]
+    assert text.startswith("Value '{a=1, b=xxx")
+    assert text.endswith(
+        "' at 'hyperParameters' failed to satisfy constraint: Map value must satisfy constraint: "
+        "[Member must have length less than or equal to 2500, Member must have length greater than "
+        "or equal to 0, Member must satisfy regular expression pattern: .*]"
+    )
+
+
+def test_keys_of_a_map_are_told_of_the_map() -> None:
+    """The same goes for its keys."""
+    params = {"HyperParameters": {"k" * 257: "1"}}
+    found = violations("sagemaker", "CreateTrainingJob", params)
+    (text,) = [one for one in found if "hyperParameters" in one]
+    assert "Map keys must satisfy constraint: [Member must have length less than or equal" in text
+
+
+def test_a_sensitive_value_is_not_shown() -> None:
+    """A secret that breaks a constraint is not told in the message, nor what holds it."""
+    params = {"FunctionName": "f", "Environment": {"Variables": {"1bad": "secret"}}}
+    (text,) = violations("lambda", "UpdateFunctionConfiguration", params)
+    assert text.startswith(
+        "Value at 'environment.variables' failed to satisfy constraint: Map keys"
+    )
+    assert "secret" not in text
+
+
 def test_an_unknown_enum_value_is_told_the_known_ones() -> None:
     """The message lists what is allowed."""
     params = {"name": "m", "definition": "{}", "roleArn": "arn", "type": "SLOW"}
@@ -87,3 +138,39 @@ def test_violations_are_not_collected_without_end() -> None:
     found = violations("sagemaker", "CreateEndpointConfig", params)
     assert MOST <= len(found) < 2 * MOST
     assert max(map(len, found)) < 2000
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (True, "true"),
+        (1.5, "1.5"),
+        (b"abc", "java.nio.HeapByteBuffer[pos=0 lim=3 cap=3]"),
+        (datetime(2026, 11, 3, 4, 5, 6, tzinfo=UTC), "Tue Nov 03 04:05:06 UTC 2026"),
+        ([{"a": ["x", 1]}, {}], "[{a=[x, 1]}, {}]"),
+        (["x" * 10] * 1_000_000, "[" + "xxxxxxxxxx, " * 10 + "xxxxxxxxxx]"),
+    ],
+)
+def test_values_are_shown_as_java_does(value: Any, text: str) -> None:
+    """Whatever is wrong is shown as the services write it, and not more of it than is needed."""
+    assert as_java(value, 100) == text
+
+
+@pytest.mark.parametrize(
+    ("pattern", "good", "bad"),
+    [
+        (r"\p{ASCII}*", "a~\x00", "é"),
+        (r"\A\S[\p{Print}]*\z", "a b", "a\x01"),
+        (r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*", "Größe 1_a@b", "a#b"),
+        (r"^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$", "日本 語", "100%"),
+        (r"[\p{Alnum}\p{Punct}]+", "a[1]`~", "a b"),
+        (r"([\p{L}=]*)${1,128}", "a=b", "a b"),
+        (r"[\w/]+", "a/b_1", "é"),
+    ],
+)
+def test_javas_classes_of_characters(pattern: str, good: str, bad: str) -> None:
+    """Tags and names that AWS refuses for a character of ASCII are refused."""
+    compiled = compiled_pattern(pattern)
+    assert compiled is not None
+    assert compiled.fullmatch(good)
+    assert not compiled.fullmatch(bad)

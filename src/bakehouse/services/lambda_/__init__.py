@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -12,6 +12,7 @@ from bakehouse.faults import InvalidInput
 from bakehouse.functions.definition import LATEST, spoken_name
 from bakehouse.functions.functions import Functions
 from bakehouse.functions.invocation import Invocation
+from bakehouse.services.lambda_ import permissions, unset
 from bakehouse.services.lambda_.errors import aws_error
 from bakehouse.services.lambda_.shapes import (
     changes_from_request,
@@ -25,6 +26,7 @@ __all__ = ["aws_error", "service"]
 
 _PAGE = 50  # AWS never gives more functions at once
 _CONTEXT_BYTES = 3583
+_CHUNK_BYTES = 1 << 20
 
 
 def service(functions: Functions) -> Service:
@@ -122,6 +124,41 @@ async def _invoke(functions: Functions, call: Call, params: Params) -> Answer:
     return _invocation_to_response(done, is_tail_wanted=params.get("LogType") == "Tail")
 
 
+async def _invoke_with_response_stream(functions: Functions, call: Call, params: Params) -> Answer:
+    name, qualifier = spoken_name(params["FunctionName"], params.get("Qualifier"))
+    payload: bytes = params.get("Payload", b"")
+    if params.get("InvocationType") == "DryRun":
+        functions.accept(name, payload, qualifier=qualifier)
+        return Answer({"StatusCode": 204}, status=204)
+    done = await functions.invoke(
+        name,
+        payload,
+        qualifier=qualifier,
+        request_id=call.request_id,
+        client_context=_client_context(params.get("ClientContext")),
+    )
+    is_tail_wanted = params.get("LogType") == "Tail"
+    told = {
+        "StatusCode": 200,
+        "ExecutedVersion": done.version,
+        "EventStream": _events(done, is_tail_wanted=is_tail_wanted),
+    }
+    return Answer(told, headers={"X-Amzn-Trace-Id": done.trace_id})
+
+
+async def _events(done: Invocation, *, is_tail_wanted: bool) -> AsyncIterator[Params]:
+    """What a handler answered, as a stream: Python handlers give it whole, on AWS as well."""
+    complete: Params = {}
+    if done.function_error:
+        complete = {"ErrorCode": done.function_error, "ErrorDetails": done.payload.decode()}
+    else:
+        for start in range(0, len(done.payload), _CHUNK_BYTES):
+            yield {"PayloadChunk": {"Payload": done.payload[start : start + _CHUNK_BYTES]}}
+    if is_tail_wanted:
+        complete["LogResult"] = base64.b64encode(done.log_tail).decode()
+    yield {"InvokeComplete": complete}
+
+
 def _invocation_to_response(done: Invocation, *, is_tail_wanted: bool) -> Answer:
     params: Params = {
         "StatusCode": 200,
@@ -153,12 +190,20 @@ def _client_context(encoded: str | None) -> str | None:
 _Run = Callable[[Functions, Call, Params], Awaitable[Params | Answer]]
 
 _OPERATIONS: dict[str, _Run] = {
+    **unset.OPERATIONS,
+    "AddPermission": permissions.add_permission,
     "CreateFunction": _create_function,
     "DeleteFunction": _delete_function,
     "GetFunction": _get_function,
     "GetFunctionConfiguration": _get_function_configuration,
+    "GetPolicy": permissions.get_policy,
     "Invoke": _invoke,
+    "InvokeWithResponseStream": _invoke_with_response_stream,
     "ListFunctions": _list_functions,
+    "ListTags": permissions.list_tags,
+    "RemovePermission": permissions.remove_permission,
+    "TagResource": permissions.tag_resource,
+    "UntagResource": permissions.untag_resource,
     "UpdateFunctionCode": _update_function_code,
     "UpdateFunctionConfiguration": _update_function_configuration,
 }

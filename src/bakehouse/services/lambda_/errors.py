@@ -19,6 +19,7 @@ from bakehouse.functions.definition import (
     RevisionChanged,
     Throttled,
 )
+from bakehouse.functions.policy import PolicyTooLong
 from bakehouse.wire.types import AwsError
 
 _USER = {"Type": "User"}
@@ -38,12 +39,38 @@ def _spelled(
     return spell
 
 
+_MISSING = {
+    "policy": "The resource you requested does not exist.",
+    "statement": "Statement {fault.name} is not found in resource policy.",
+}
+
+
+def _missing(fault: NotFound) -> AwsError:
+    text = _MISSING.get(fault.kind, "Function not found: {fault.name}")
+    return _spelled("ResourceNotFoundException", 404, text)(fault)
+
+
+def _taken(fault: AlreadyExists) -> AwsError:
+    text = "Function already exist: {fault.name}"
+    if fault.kind == "statement":
+        text = (
+            "The statement id ({fault.name}) provided already exists. Please provide a new "
+            "statement id, or remove the existing statement."
+        )
+    return _spelled("ResourceConflictException", 409, text)(fault)
+
+
 # The narrower fault stands before the wider one; the last is all that remain.
 _WORDS: tuple[tuple[type[Rejected], Callable[[Any], AwsError]], ...] = (
-    (NotFound, _spelled("ResourceNotFoundException", 404, "Function not found: {fault.name}")),
+    (NotFound, _missing),
+    (AlreadyExists, _taken),
     (
-        AlreadyExists,
-        _spelled("ResourceConflictException", 409, "Function already exist: {fault.name}"),
+        PolicyTooLong,
+        _spelled(
+            "PolicyLengthExceededException",
+            400,
+            "The final policy size ({fault.value}) is bigger than the limit ({fault.limit}).",
+        ),
     ),
     (RevisionChanged, _spelled("PreconditionFailedException", 412)),
     (InvalidPayload, _spelled("InvalidRequestContentException", 400)),

@@ -11,6 +11,7 @@ from bakehouse.faults import InvalidInput
 from bakehouse.functions.definition import LATEST, Function, spoken_name
 from bakehouse.functions.functions import S3Object
 from bakehouse.functions.logs import group_name
+from bakehouse.services.tagging import checked_tags
 from bakehouse.wire.types import Params
 
 # What would make the code run in another way than it does here.
@@ -49,7 +50,9 @@ def draft_from_request(params: Params) -> Function:
         )
         raise InvalidInput("Runtime", params.get("Runtime"), "a runtime and a handler", text)
     name, _ = spoken_name(params["FunctionName"])
-    return Function(name=name, tags=params.get("Tags", {}), **changes_from_request(params))
+    return Function(
+        name=name, tags=checked_tags(params.get("Tags", {}).items()), **changes_from_request(params)
+    )
 
 
 def changes_from_request(params: Params) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The S3 door: buckets and objects as S3's clients know them.
 
-Beside what a request means, each operation refuses what it would otherwise ignore in silence:
-versions, tags, customer keys and object locks.
+Beside what a request means, each operation refuses what it would otherwise ignore in silence, such
+as website redirects.
 """
 
 from __future__ import annotations
@@ -10,8 +10,27 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from bakehouse.faults import AccessDenied
-from bakehouse.services.s3 import buckets, listing, multipart, objects
+from bakehouse.services.s3 import (
+    attributes,
+    bucket_creation,
+    buckets,
+    configurations,
+    copying,
+    encryption,
+    listing,
+    multipart,
+    notification,
+    object_lock,
+    object_settings,
+    objects,
+    removal,
+    versioning,
+)
 from bakehouse.services.s3.errors import aws_error, not_implemented
+from bakehouse.services.s3.forms import Forms
+from bakehouse.services.s3.notification import KnowsFunction
+from bakehouse.services.s3.pages import around
+from bakehouse.services.s3.public_access import UNSIGNED, check_unsigned
 from bakehouse.storage.multipart import MultipartUploads
 from bakehouse.storage.objects import ObjectStore
 from bakehouse.wire.types import Answer, Call, Operation, Params, Service
@@ -19,12 +38,6 @@ from bakehouse.wire.types import Answer, Call, Operation, Params, Service
 __all__ = ["aws_error", "service"]
 
 _NOT_YET = {
-    "ObjectLockEnabledForBucket": "object lock",
-    "ObjectLockLegalHoldStatus": "object lock",
-    "ObjectLockMode": "object lock",
-    "SSECustomerAlgorithm": "customer-provided keys",
-    "Tagging": "object tags",
-    "VersionId": "versions of objects",
     "WebsiteRedirectLocation": "website redirects",
     "WriteOffsetBytes": "appending to objects",
 }
@@ -34,17 +47,21 @@ _Run = Callable[[ObjectStore, Call, Params], Awaitable[Params | Answer]]
 _RunParts = Callable[[ObjectStore, MultipartUploads, Call, Params], Awaitable[Params | Answer]]
 
 _OPERATIONS: dict[str, _Run] = {
-    "CopyObject": objects.copy_object,
-    "CreateBucket": buckets.create_bucket,
-    "DeleteObject": objects.delete_object,
-    "DeleteObjects": objects.delete_objects,
+    "CopyObject": copying.copy_object,
+    "CreateBucket": bucket_creation.create_bucket,
+    "DeleteObject": removal.delete_object,
+    "DeleteObjects": removal.delete_objects,
     "GetBucketLocation": buckets.get_bucket_location,
+    "GetBucketVersioning": versioning.get_bucket_versioning,
     "GetObject": objects.get_object,
+    "GetObjectAttributes": attributes.get_object_attributes,
     "HeadBucket": buckets.head_bucket,
     "HeadObject": objects.head_object,
     "ListBuckets": buckets.list_buckets,
+    "ListObjectVersions": versioning.list_object_versions,
     "ListObjects": listing.list_objects,
     "ListObjectsV2": listing.list_objects_v2,
+    "PutBucketVersioning": versioning.put_bucket_versioning,
     "PutObject": objects.put_object,
 }
 
@@ -61,6 +78,9 @@ _MULTIPART: dict[str, _RunParts] = {
 
 _ROOTS = {
     "ListBuckets": "ListAllMyBucketsResult",
+    "GetBucketVersioning": "VersioningConfiguration",
+    "GetObjectAttributes": "GetObjectAttributesResponse",
+    "ListObjectVersions": "ListVersionsResult",
     "ListObjects": "ListBucketResult",
     "ListObjectsV2": "ListBucketResult",
     "DeleteObjects": "DeleteResult",
@@ -69,29 +89,69 @@ _ROOTS = {
 """The outermost element of an answer, where it is not the operation's name with ``Result``."""
 
 
-def service(objects: ObjectStore) -> Service:
-    """The S3 service over these objects."""
-    uploads = MultipartUploads(objects)
-    operations = {name: partial(run, objects) for name, run in _OPERATIONS.items()}
-    of_parts = {name: partial(run, objects, uploads) for name, run in _MULTIPART.items()}
+_WRITES = frozenset({"CopyObject", "CreateMultipartUpload", "PutObject"})
+"""Operations whose requests may name an ACL, locks and an encryption for the object."""
+
+
+def service(store: ObjectStore, *, knows_function: KnowsFunction = lambda arn: False) -> Service:
+    """The S3 service over these objects.
+
+    Args:
+        store: the buckets and their objects.
+        knows_function: whether there is a function that a bucket can tell of changes.
+    """
+    uploads = MultipartUploads(store)
+    of_objects = {name: partial(run, store) for name, run in _OPERATIONS.items()}
+    of_parts = {name: partial(run, store, uploads) for name, run in _MULTIPART.items()}
+    settings = {
+        **configurations.operations(store),
+        **notification.operations(store, knows_function),
+        **object_lock.operations(store),
+        **object_settings.operations(store),
+    }
+    operations = {name: _guarded(run) for name, run in (of_objects | of_parts).items()}
+    operations |= {name: _of_owner(run) for name, run in settings.items()}
+    for name in _WRITES:
+        detailed = object_settings.with_details(store, operations[name])
+        operations[name] = encryption.with_default(store, detailed)
     return Service(
         name="s3",
         signing_name="s3",
-        operations={name: _guarded(run) for name, run in (operations | of_parts).items()},
+        operations=operations,
         aws_error=aws_error,
+        invalid_code="MalformedXML",
         broken_code="InternalError",
-        xml_roots=_ROOTS,
+        xml_roots={**_ROOTS, **configurations.ROOTS, **notification.ROOTS, **object_settings.ROOTS},
+        checked_bodies=configurations.CHECKED | object_lock.CHECKED | object_settings.CHECKED,
+        unsigned={name: partial(check_unsigned, store, name) for name in UNSIGNED},
+        around=around(store, Forms(store, _posted(store))),
     )
 
 
-def _guarded(operation: Operation) -> Operation:
-    """What holds for all: the bucket is the expected one, and nothing is ignored in silence."""
+def _posted(store: ObjectStore) -> Operation:
+    """PutObject as a form does it."""
+    put = partial(objects.put_object, store, event="ObjectCreated:Post")
+    return encryption.with_default(store, object_settings.with_details(store, _guarded(put)))
+
+
+def _of_owner(operation: Operation) -> Operation:
+    """What holds for all: the bucket is the expected one."""
 
     async def run(call: Call, params: Params) -> Params | Answer:
         if params.get("ExpectedBucketOwner", call.account_id) != call.account_id:
             raise AccessDenied("Another account is expected to own the bucket.")
+        return await operation(call, params)
+
+    return run
+
+
+def _guarded(operation: Operation) -> Operation:
+    """What holds for objects: besides that, nothing is ignored in silence."""
+    checked = _of_owner(operation)
+
+    async def run(call: Call, params: Params) -> Params | Answer:
         for member in _NOT_YET.keys() & params.keys():
             raise not_implemented(f"bakehouse does not know {_NOT_YET[member]} yet ({member}).")
-        return await operation(call, params)
+        return await checked(call, params)
 
     return run

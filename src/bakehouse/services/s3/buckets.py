@@ -50,7 +50,7 @@ async def list_buckets(store: ObjectStore, call: Call, params: Params) -> Params
     """The buckets, by name, in pages if the caller wants them so."""
     prefix, limit = params.get("Prefix", ""), page_size(params, "MaxBuckets", 10_000)
     after = decode_token(params["ContinuationToken"]) if "ContinuationToken" in params else ""
-    found = store.buckets(prefix=prefix, after=after, limit=limit + 1)
+    found = _first(store, prefix, params.get("BucketRegion"), after, limit + 1)
     page = found[:limit]
     answer: Params = {
         "Buckets": [_bucket_to_response(bucket) for bucket in page],
@@ -64,8 +64,22 @@ async def list_buckets(store: ObjectStore, call: Call, params: Params) -> Params
 
 
 def owner(account_id: str) -> Params:
-    """The account as S3 writes owners: a canonical user id of 64 hex digits."""
-    return {"ID": hashlib.sha256(account_id.encode()).hexdigest()}
+    """The account as S3 writes owners: its name, and a canonical user id of 64 hex digits."""
+    return {"DisplayName": account_id, "ID": hashlib.sha256(account_id.encode()).hexdigest()}
+
+
+def _first(
+    store: ObjectStore, prefix: str, region: str | None, after: str, limit: int
+) -> list[Bucket]:
+    """The first buckets after a name, of one region or of all."""
+    found: list[Bucket] = []
+    while len(found) < limit:
+        page = store.buckets(prefix=prefix, after=after, limit=limit)
+        found += [bucket for bucket in page if region in (None, bucket.region)]
+        if len(page) < limit:
+            break
+        after = page[-1].name
+    return found[:limit]
 
 
 def _bucket_to_response(bucket: Bucket) -> Params:

@@ -9,7 +9,7 @@ import re
 from datetime import datetime
 
 from bakehouse import clock
-from bakehouse.services.s3.errors import precondition_failed
+from bakehouse.services.s3.errors import invalid_argument, precondition_failed
 from bakehouse.storage.objects import Expect, ObjectInfo
 from bakehouse.wire.types import AwsError, Params
 
@@ -89,7 +89,31 @@ def range_of(header: str | None, size_bytes: int) -> tuple[int, int] | None:
         if last and int(last) < start:
             return None
     if start >= size_bytes:
-        fields = {"RangeRequested": header, "ActualObjectSize": size_bytes}
-        text = "The requested range is not satisfiable"
-        raise AwsError("InvalidRange", text, 416, fields)
+        raise _not_satisfiable(header, size_bytes)
     return start, stop
+
+
+def copied_range(header: str | None, size_bytes: int) -> tuple[int, int]:
+    """The part of a source that is copied: ``bytes=first-last``, all of it in the source.
+
+    Raises:
+        AwsError: it is not written so, or the source has no such bytes.
+    """
+    if header is None:
+        return 0, size_bytes
+    found = _RANGE.fullmatch(header)
+    if found is None or not found[1] or not found[2] or int(found[2]) < int(found[1]):
+        text = (
+            "The x-amz-copy-source-range value must be of the form bytes=first-last where first "
+            "and last are the zero-based offsets of the first and last bytes to copy"
+        )
+        raise invalid_argument("x-amz-copy-source-range", header[:200], text)
+    start, stop = int(found[1]), int(found[2]) + 1
+    if stop > size_bytes:
+        raise _not_satisfiable(header, size_bytes)
+    return start, stop
+
+
+def _not_satisfiable(header: str | None, size_bytes: int) -> AwsError:
+    fields = {"RangeRequested": header, "ActualObjectSize": size_bytes}
+    return AwsError("InvalidRange", "The requested range is not satisfiable", 416, fields)

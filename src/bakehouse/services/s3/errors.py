@@ -11,11 +11,13 @@ from bakehouse.faults import (
     NotFound,
     Rejected,
 )
+from bakehouse.storage.objects import DeleteMarker
 from bakehouse.wire.types import AwsError
 
 _NOT_FOUND = {
     "bucket": ("NoSuchBucket", "The specified bucket does not exist", "BucketName"),
     "object": ("NoSuchKey", "The specified key does not exist.", "Key"),
+    "version": ("NoSuchVersion", "The specified version does not exist.", "VersionId"),
     "upload": (
         "NoSuchUpload",
         "The specified upload does not exist. The upload ID may be invalid, or the upload may have "
@@ -25,6 +27,10 @@ _NOT_FOUND = {
 }
 
 _BAD_PARTS = {
+    "object size": (
+        "InvalidRequest",
+        "The provided 'x-amz-mp-object-size' header value does not match what was computed.",
+    ),
     "checksum": ("BadDigest", "The checksum you specified did not match what we received."),
     "part": (
         "InvalidPart",
@@ -45,6 +51,8 @@ _BAD_PARTS = {
 def aws_error(fault: Rejected) -> AwsError:
     """A rejection in S3's words."""
     match fault:
+        case DeleteMarker():
+            return _delete_marker(fault)
         case NotFound(kind=kind, name=name) if kind in _NOT_FOUND:
             code, text, field = _NOT_FOUND[kind]
             return AwsError(code, text, 404, {field: name})
@@ -65,6 +73,8 @@ def aws_error(fault: Rejected) -> AwsError:
         case InvalidInput(path="bucket", value=value):
             text = "The specified bucket is not valid."
             return AwsError("InvalidBucketName", text, 400, {"BucketName": value})
+        case InvalidInput(path="versionId", value=value):
+            return invalid_argument("versionId", value, fault.message)
         case InvalidInput(path=path) if path in _BAD_PARTS:
             return AwsError(*_BAD_PARTS[path], 400)
         case InvalidInput():
@@ -77,6 +87,17 @@ def aws_error(fault: Rejected) -> AwsError:
         case AccessDenied():
             return AwsError("AccessDenied", "Access Denied", 403)
     return invalid_request(fault.message)
+
+
+def _delete_marker(fault: DeleteMarker) -> AwsError:
+    """There is a delete marker: nothing to read, and by its own id not even to be asked for."""
+    headers = {"x-amz-delete-marker": "true", "x-amz-version-id": fault.version_id}
+    if not fault.was_named:
+        code, text, field = _NOT_FOUND["object"]
+        return AwsError(code, text, 404, {field: fault.name}, headers)
+    text = "The specified method is not allowed against this resource."
+    fields = {"ResourceType": "DeleteMarker"}
+    return AwsError("MethodNotAllowed", text, 405, fields, headers | {"allow": "DELETE"})
 
 
 def entity_too_large(size: int, limit: int) -> AwsError:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bakehouse.services.s3.errors import entity_too_large, invalid_request, not_implemented
+from bakehouse.services.s3.errors import entity_too_large, not_implemented
 from bakehouse.storage.digests import ALGORITHMS, Digests
 from bakehouse.storage.uploads import Upload
-from bakehouse.wire.types import AwsError, Body, Call, Params
+from bakehouse.wire.types import AwsError, Body, Call, Params, Payload
 
 _NOT_SUMS = {"ChecksumAlgorithm", "ChecksumMode", "ChecksumType"}
 _CHUNK_BYTES = 1024 * 1024
@@ -22,7 +23,9 @@ def algorithms_of(params: Params) -> list[str]:
     Raises:
         AwsError: 501, one of them cannot be computed here.
     """
-    chosen = list(given_sums(params)) or [params.get("ChecksumAlgorithm", "CRC32")]
+    announced = (_sum_of(name) for name in _body(params).announced)
+    chosen = list(dict.fromkeys((*given_sums(params), *announced)))
+    chosen = chosen or [params.get("ChecksumAlgorithm", "CRC32")]
     for name in chosen:
         if name not in ALGORITHMS:
             can = ", ".join(ALGORITHMS)
@@ -37,6 +40,30 @@ def given_sums(params: Params) -> dict[str, str]:
         for name, value in params.items()
         if name.startswith("Checksum") and name not in _NOT_SUMS
     }
+
+
+def trailing_sums(params: Params) -> dict[str, str]:
+    """Algorithm → base64, of the checksums that came behind the body, once it was read."""
+    return {_sum_of(name): value for name, value in _body(params).trailers.items()}
+
+
+def _sum_of(header: str) -> str:
+    return header.removeprefix("x-amz-checksum-").upper()
+
+
+def _body(params: Params) -> Payload | _NoBody:
+    body: Payload | bytes = params.get("Body", b"")
+    return _NO_BODY if isinstance(body, bytes) else body
+
+
+class _NoBody:
+    """What a body that came from within has behind it: nothing."""
+
+    announced: Sequence[str] = ()
+    trailers: Mapping[str, str] = {}
+
+
+_NO_BODY = _NoBody()
 
 
 def sums_to_response(sums: dict[str, str]) -> Params:
@@ -55,9 +82,7 @@ def check_sums(params: Params, digests: Digests) -> None:
         AwsError: a checksum is not one, or is another.
     """
     found = digests.checksums
-    for name, value in given_sums(params).items():
-        if len(_decoded(value)) != len(base64.b64decode(found[name])):
-            raise invalid_request(f"Value for x-amz-checksum-{name.lower()} header is invalid.")
+    for name, value in (given_sums(params) | trailing_sums(params)).items():
         if value != found[name]:
             text = f"The {name} you specified did not match the calculated checksum."
             raise AwsError("BadDigest", text, 400)
@@ -99,13 +124,15 @@ async def receive(call: Call, params: Params, upload: Upload[Any], limit_bytes: 
 
 
 async def _write_all(upload: Upload[Any], body: Body) -> None:
-    waiting = bytearray()
+    waiting: list[bytes] = []
+    size = 0
     async for chunk in body:
-        waiting += chunk
-        if len(waiting) >= _CHUNK_BYTES:
-            await _write(upload, bytes(waiting))
-            waiting.clear()
-    await _write(upload, bytes(waiting))
+        waiting.append(chunk)
+        size += len(chunk)
+        if size >= _CHUNK_BYTES:
+            await _write(upload, b"".join(waiting))
+            waiting, size = [], 0
+    await _write(upload, b"".join(waiting))
 
 
 async def _write(upload: Upload[Any], chunk: bytes) -> None:

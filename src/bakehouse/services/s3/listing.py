@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
-from urllib.parse import quote
 
 from bakehouse import clock
 from bakehouse.services.s3.buckets import owner
-from bakehouse.services.s3.paging import decode_token, encode_token, page_size
+from bakehouse.services.s3.paging import decode_token, encode_token, page_size, spelled
 from bakehouse.storage.objects import Listing, ObjectInfo, ObjectStore
 from bakehouse.wire.types import Call, Params
+
+_NOT_IN_XML = re.compile(r"[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 async def list_objects_v2(store: ObjectStore, call: Call, params: Params) -> Params:
@@ -25,7 +27,7 @@ async def list_objects_v2(store: ObjectStore, call: Call, params: Params) -> Par
     if token is not None:
         answer["ContinuationToken"] = token
     if "StartAfter" in params:
-        answer["StartAfter"] = _spelled(after, params)
+        answer["StartAfter"] = spelled(after, params)
     if page.next_after is not None:
         answer["NextContinuationToken"] = encode_token(page.next_after)
     return answer
@@ -36,9 +38,11 @@ async def list_objects(store: ObjectStore, call: Call, params: Params) -> Params
     marker = params.get("Marker", "")
     page = await asyncio.to_thread(_page, store, params, marker)
     answer = _listing_to_response(page, params, owner(call.account_id))
-    answer["Marker"] = _spelled(marker, params)
+    answer["Marker"] = spelled(marker, params)
+    if not _NOT_IN_XML.search(params.get("Prefix", "")):  # botocore decodes all but this here
+        answer["Prefix"] = params.get("Prefix", "")
     if page.next_after is not None and "Delimiter" in params:
-        answer["NextMarker"] = _spelled(page.next_after, params)
+        answer["NextMarker"] = spelled(page.next_after, params)
     return answer
 
 
@@ -55,34 +59,29 @@ def _page(store: ObjectStore, params: Params, after: str) -> Listing:
 def _listing_to_response(page: Listing, params: Params, listed_by: Params | None) -> Params:
     answer: dict[str, Any] = {
         "Name": params["Bucket"],
-        "Prefix": _spelled(params.get("Prefix", ""), params),
+        "Prefix": spelled(params.get("Prefix", ""), params),
         "MaxKeys": page_size(params, "MaxKeys"),
         "IsTruncated": page.next_after is not None,
     }
     if params.get("Delimiter"):
-        answer["Delimiter"] = _spelled(params["Delimiter"], params)
+        answer["Delimiter"] = spelled(params["Delimiter"], params)
     if "EncodingType" in params:
         answer["EncodingType"] = params["EncodingType"]
     if page.objects:
         answer["Contents"] = [_object_to_response(i, params, listed_by) for i in page.objects]
     if page.common_prefixes:
-        answer["CommonPrefixes"] = [{"Prefix": _spelled(p, params)} for p in page.common_prefixes]
+        answer["CommonPrefixes"] = [{"Prefix": spelled(p, params)} for p in page.common_prefixes]
     return answer
 
 
 def _object_to_response(info: ObjectInfo, params: Params, listed_by: Params | None) -> Params:
     answer: Params = {
-        "Key": _spelled(info.key, params),
+        "Key": spelled(info.key, params),
         "LastModified": clock.to_second(info.modified),
         "ETag": f'"{info.etag}"',
         "Size": info.size_bytes,
-        "StorageClass": "STANDARD",
+        "StorageClass": info.storage_class,
     }
     if info.checksums:
         answer["ChecksumAlgorithm"] = list(info.checksums)
     return answer if listed_by is None else answer | {"Owner": listed_by}
-
-
-def _spelled(text: str, params: Params) -> str:
-    """A key as the client wants it: percent-encoded where XML could not hold it otherwise."""
-    return quote(text, safe="/") if params.get("EncodingType") == "url" else text

@@ -7,22 +7,28 @@ from typing import Any
 from urllib.parse import quote
 
 from bakehouse import clock
-from bakehouse.faults import InvalidInput
+from bakehouse.services.s3 import encryption
 from bakehouse.services.s3.buckets import owner
-from bakehouse.services.s3.conditions import expectation, range_of
-from bakehouse.services.s3.errors import malformed_xml
+from bakehouse.services.s3.conditions import copied_range, expectation
+from bakehouse.services.s3.copying import check_source_owner, open_source, source_version
+from bakehouse.services.s3.errors import invalid_request, malformed_xml
 from bakehouse.services.s3.integrity import (
     algorithms_of,
     given_sums,
     receive,
     sums_to_response,
 )
-from bakehouse.services.s3.objects import check_copy, copy_source, described, quoted
-from bakehouse.services.s3.paging import page_size
-from bakehouse.storage.multipart import MultipartUploads, OpenUpload, Part
+from bakehouse.services.s3.objects import (
+    described,
+    quoted,
+    storage_class_asked,
+    version_written,
+)
+from bakehouse.services.s3.paging import marker_number, page_size, spelled
+from bakehouse.storage.multipart import Chosen, MultipartUploads, OpenUpload, Part
 from bakehouse.storage.objects import ObjectStore, OpenObject
 from bakehouse.storage.uploads import Upload
-from bakehouse.wire.types import Call, Params
+from bakehouse.wire.types import AwsError, Call, Params
 
 _CHECKSUM_TYPES = {None: "FULL_OBJECT", "CRC64NVME": "FULL_OBJECT"}
 """Algorithm → how an object's checksum is formed where the client does not say; else of parts."""
@@ -33,7 +39,7 @@ async def create_multipart_upload(
 ) -> Params:
     """Begin an upload."""
     algorithm = params.get("ChecksumAlgorithm")
-    kind = params.get("ChecksumType", _CHECKSUM_TYPES.get(algorithm, "COMPOSITE"))
+    kind = _checksum_type(algorithm, params.get("ChecksumType"))
     upload = await asyncio.to_thread(
         uploads.create,
         params["Bucket"],
@@ -41,8 +47,10 @@ async def create_multipart_upload(
         described=described(params),
         algorithm=algorithms_of(params)[0],
         is_composite=kind == "COMPOSITE",
+        is_declared=algorithm is not None,
     )
     answer = _names(params) | {"UploadId": upload.upload_id}
+    answer |= encryption.told(upload.described["headers"])
     if algorithm is not None:
         answer |= {"ChecksumAlgorithm": algorithm, "ChecksumType": kind}
     return answer
@@ -52,22 +60,27 @@ async def upload_part(
     store: ObjectStore, uploads: MultipartUploads, call: Call, params: Params
 ) -> Params:
     """Receive a part; it is on the disk when this answers."""
+    begun = uploads.find(params["Bucket"], params["Key"], params["UploadId"])
+    told = encryption.check_part(begun.described, params)
     with _part(uploads, params, algorithms_of(params)) as upload:
         await receive(call, params, upload, store.object_bytes)
         part = await upload.commit_async()
-    return {"ETag": quoted(part.etag)} | _part_sums(part)
+    return {"ETag": quoted(part.etag)} | _part_sums(part) | told
 
 
 async def upload_part_copy(
     store: ObjectStore, uploads: MultipartUploads, call: Call, params: Params
 ) -> Params:
     """Make a part of an object, or of a range of one, that is here already."""
-    with store.open(*copy_source(params["CopySource"])) as opened:
-        check_copy(opened.info, params)
-        start, stop = _copied_range(opened, params.get("CopySourceRange"))
+    check_source_owner(call, params)
+    begun = uploads.find(params["Bucket"], params["Key"], params["UploadId"])
+    encrypted = encryption.check_part(begun.described, params)
+    with open_source(store, params) as opened:
+        start, stop = copied_range(params.get("CopySourceRange"), opened.info.size_bytes)
         part = await asyncio.to_thread(_copy, opened, start, stop, _part(uploads, params, []))
+        told = source_version(store, opened.info)
     result = {"ETag": quoted(part.etag), "LastModified": clock.to_second(part.modified)}
-    return {"CopyPartResult": result | _part_sums(part)}
+    return {"CopyPartResult": result | _part_sums(part)} | told | encrypted
 
 
 async def complete_multipart_upload(
@@ -78,19 +91,20 @@ async def complete_multipart_upload(
     wanted = params.get("MultipartUpload", {}).get("Parts", [])
     if not wanted or any("PartNumber" not in one or "ETag" not in one for one in wanted):
         raise malformed_xml()
-    _check_part_sums(uploads.parts(bucket, key, upload_id), wanted)
     info = await asyncio.to_thread(
         uploads.complete,
         bucket,
         key,
         upload_id,
-        [(one["PartNumber"], one["ETag"].strip('"')) for one in wanted],
+        [_chosen(one) for one in wanted],
         checksum=next(iter(given_sums(params).values()), None),
+        size_bytes=params.get("MpuObjectSize"),
         expect=expectation(params),
     )
     location = f"http://{call.headers.get('host', 'localhost')}/{bucket}/{quote(key)}"
     answer = _names(params) | {"Location": location, "ETag": quoted(info.etag)}
-    return answer | sums_to_response(info.checksums)
+    answer |= sums_to_response(info.checksums) | version_written(info)
+    return answer | encryption.told(info.headers, of_customer=False)
 
 
 async def abort_multipart_upload(
@@ -108,7 +122,8 @@ async def list_parts(
     """The parts that an upload has so far."""
     names = params["Bucket"], params["Key"], params["UploadId"]
     limit = page_size(params, "MaxParts")
-    after = int(params.get("PartNumberMarker", 0))
+    after = marker_number(params)
+    upload = uploads.find(*names)
     found = uploads.parts(*names, after=after, limit=limit + 1)
     page = found[:limit]
     answer = _names(params) | {
@@ -116,12 +131,16 @@ async def list_parts(
         "PartNumberMarker": after,
         "MaxParts": limit,
         "IsTruncated": len(found) > limit,
-        "Parts": [_part_to_response(part) for part in page],
         "Owner": owner(call.account_id),
         "Initiator": owner(call.account_id),
-        "StorageClass": "STANDARD",
+        "StorageClass": storage_class_asked(upload.described),
     }
-    return answer | ({"NextPartNumberMarker": page[-1].number} if page else {})
+    if upload.is_declared:
+        answer |= _checksums_asked(upload)
+    if page:
+        answer["Parts"] = [_part_to_response(part) for part in page]
+        answer["NextPartNumberMarker"] = page[-1].number
+    return answer
 
 
 async def list_multipart_uploads(
@@ -129,21 +148,32 @@ async def list_multipart_uploads(
 ) -> Params:
     """The uploads that wait for parts."""
     limit = page_size(params, "MaxUploads")
-    after = params.get("KeyMarker", ""), params.get("UploadIdMarker", "\U0010ffff")
-    prefix = params.get("Prefix", "")
-    found = uploads.uploads(params["Bucket"], prefix=prefix, after=after, limit=limit + 1)
-    page = found[:limit]
+    marker = params.get("KeyMarker", "")
+    page = uploads.uploads(
+        params["Bucket"],
+        prefix=params.get("Prefix", ""),
+        delimiter=params.get("Delimiter", ""),
+        after=(marker, params.get("UploadIdMarker", "") if marker else ""),
+        limit=limit,
+    )
     answer: Params = {
         "Bucket": params["Bucket"],
-        "Prefix": prefix,
-        "KeyMarker": params.get("KeyMarker", ""),
+        "Prefix": spelled(params.get("Prefix", ""), params),
+        "KeyMarker": spelled(marker, params),
         "UploadIdMarker": params.get("UploadIdMarker", ""),
         "MaxUploads": limit,
-        "IsTruncated": len(found) > limit,
-        "Uploads": [_upload_to_response(upload, call) for upload in page],
+        "IsTruncated": page.next_after is not None,
     }
-    if len(found) > limit:
-        answer |= {"NextKeyMarker": page[-1].key, "NextUploadIdMarker": page[-1].upload_id}
+    for name in ("Delimiter", "EncodingType"):
+        if params.get(name):
+            answer[name] = spelled(params[name], params)
+    if page.next_after is not None:
+        key, upload_id = page.next_after
+        answer |= {"NextKeyMarker": spelled(key, params), "NextUploadIdMarker": upload_id}
+    if page.uploads:
+        answer["Uploads"] = [_upload_to_response(one, call, params) for one in page.uploads]
+    if page.common_prefixes:
+        answer["CommonPrefixes"] = [{"Prefix": spelled(p, params)} for p in page.common_prefixes]
     return answer
 
 
@@ -180,29 +210,46 @@ def _part_to_response(part: Part) -> Params:
     } | _part_sums(part)
 
 
-def _upload_to_response(upload: OpenUpload, call: Call) -> Params:
-    return {
-        "Key": upload.key,
+def _upload_to_response(upload: OpenUpload, call: Call, params: Params) -> Params:
+    answer: Params = {
+        "Key": spelled(upload.key, params),
         "UploadId": upload.upload_id,
         "Initiated": clock.to_second(upload.started),
-        "StorageClass": "STANDARD",
+        "StorageClass": storage_class_asked(upload.described),
         "Owner": owner(call.account_id),
         "Initiator": owner(call.account_id),
     }
+    return answer | (_checksums_asked(upload) if upload.is_declared else {})
 
 
-def _check_part_sums(found: list[Part], wanted: list[dict[str, Any]]) -> None:
-    """Compare the checksums that a completion names with those of the parts that came."""
-    by_number = {part.number: part.checksums for part in found}
-    for one in wanted:
-        for name, value in given_sums(one).items():
-            if by_number.get(one["PartNumber"], {}).get(name, value) != value:
-                raise InvalidInput("part", value, f"the {name} of part {one['PartNumber']}")
+def _checksums_asked(upload: OpenUpload) -> Params:
+    kind = "COMPOSITE" if upload.is_composite else "FULL_OBJECT"
+    return {"ChecksumAlgorithm": upload.algorithm, "ChecksumType": kind}
 
 
-def _copied_range(opened: OpenObject, header: str | None) -> tuple[int, int]:
-    size = opened.info.size_bytes
-    return range_of(header, size) or (0, size)
+def _chosen(one: dict[str, Any]) -> Chosen:
+    return Chosen(one["PartNumber"], one["ETag"].strip('"'), given_sums(one))
+
+
+def _checksum_type(algorithm: str | None, given: str | None) -> str:
+    """How the object's checksum is to be formed of its parts.
+
+    Raises:
+        AwsError: this algorithm cannot be used so.
+    """
+    usual = _CHECKSUM_TYPES.get(algorithm, "COMPOSITE")
+    if given is None:
+        return usual
+    if given == "COMPOSITE" and algorithm in (None, "CRC64NVME"):
+        raise _cannot_be(given, algorithm)
+    if given == "FULL_OBJECT" and algorithm not in (None, "CRC32", "CRC32C", "CRC64NVME"):
+        raise _cannot_be(given, algorithm)
+    return given
+
+
+def _cannot_be(kind: str, algorithm: str | None) -> AwsError:
+    text = f"The {kind} checksum type cannot be used with the {(algorithm or 'crc64nvme').lower()}"
+    return invalid_request(f"{text} checksum algorithm.")
 
 
 def _copy(opened: OpenObject, start: int, stop: int, upload: Upload[Part]) -> Part:

@@ -1,4 +1,4 @@
-"""Operations on objects: write, read, copy, remove."""
+"""Operations on objects: write and read them."""
 
 from __future__ import annotations
 
@@ -6,24 +6,20 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from datetime import datetime
 from typing import Any
-from urllib.parse import unquote
 
 from bakehouse import clock
-from bakehouse.faults import AccessDenied
+from bakehouse.services.s3 import encryption
+from bakehouse.services.s3.attributes import part_sum
 from bakehouse.services.s3.conditions import expectation, is_unmodified, range_of
-from bakehouse.services.s3.errors import (
-    invalid_argument,
-    invalid_request,
-    malformed_xml,
-    not_implemented,
-    precondition_failed,
-)
+from bakehouse.services.s3.errors import invalid_request
 from bakehouse.services.s3.integrity import algorithms_of, receive, sums_to_response
-from bakehouse.storage.objects import ObjectInfo, ObjectStore, OpenObject
+from bakehouse.services.s3.object_lock import locks_to_response
+from bakehouse.services.s3.object_settings import AT_WRITE
+from bakehouse.services.s3.tagging import tags_from_header
+from bakehouse.storage.objects import NULL_ID, ObjectInfo, ObjectStore, OpenObject
 from bakehouse.wire.types import Answer, AwsError, Call, Params
 
 _METADATA_BYTES = 2048
-_MOST_DELETES = 1000
 _DEFAULT_TYPE = "binary/octet-stream"
 _KEPT_HEADERS = {
     "CacheControl": "cache-control",
@@ -33,9 +29,21 @@ _KEPT_HEADERS = {
     "Expires": "expires",
 }
 """Member → header: what a writer says for the readers, beside the type and the metadata."""
+_STORAGE_CLASSES = (
+    "STANDARD",
+    "REDUCED_REDUNDANCY",
+    "STANDARD_IA",
+    "ONEZONE_IA",
+    "INTELLIGENT_TIERING",
+    "GLACIER",
+    "GLACIER_IR",
+    "DEEP_ARCHIVE",
+)
 
 
-async def put_object(store: ObjectStore, call: Call, params: Params) -> Params:
+async def put_object(
+    store: ObjectStore, call: Call, params: Params, *, event: str = "ObjectCreated:Put"
+) -> Params:
     """Write an object; it is on the disk when this answers."""
     upload = store.upload(
         params["Bucket"],
@@ -43,17 +51,19 @@ async def put_object(store: ObjectStore, call: Call, params: Params) -> Params:
         **described(params),
         checksums=algorithms_of(params),
         expect=expectation(params),
+        event=event,
     )
     with upload:
         await receive(call, params, upload, store.object_bytes)
         info = await upload.commit_async()
-    return {"ETag": quoted(info.etag), **sums_to_response(info.checksums)}
+    told = {"ETag": quoted(info.etag), **sums_to_response(info.checksums)}
+    return told | version_written(info) | encryption.told(info.headers)
 
 
 async def get_object(store: ObjectStore, call: Call, params: Params) -> Params | Answer:
     """Read an object or a range of it; large ones are read from the disk as they are sent."""
-    opened = store.open(params["Bucket"], params["Key"])
-    answer, part = _read_answer(opened.info, params)
+    opened = store.open(params["Bucket"], params["Key"], params.get("VersionId"))
+    answer, part = _read_answer(store, opened.info, params)
     if answer.status == 304:
         return answer
     return Answer({**answer.params, "Body": await _body(opened, *part)}, answer.status)
@@ -61,78 +71,15 @@ async def get_object(store: ObjectStore, call: Call, params: Params) -> Params |
 
 async def head_object(store: ObjectStore, call: Call, params: Params) -> Params | Answer:
     """What GetObject would answer, without the bytes."""
-    answer, _ = _read_answer(store.head(params["Bucket"], params["Key"]), params)
-    return answer
-
-
-async def delete_object(store: ObjectStore, call: Call, params: Params) -> Params:
-    """Remove an object; it is no error that there is none."""
-    await store.delete_async(params["Bucket"], params["Key"])
-    return {}
-
-
-async def delete_objects(store: ObjectStore, call: Call, params: Params) -> Params:
-    """Remove up to 1,000 objects."""
-    wanted = params["Delete"].get("Objects", [])
-    if not 1 <= len(wanted) <= _MOST_DELETES:
-        raise malformed_xml()
-    if any("VersionId" in one or "ETag" in one for one in wanted):
-        raise not_implemented("bakehouse does not keep versions of objects yet.")
-    keys = [one["Key"] for one in wanted]
-    await asyncio.to_thread(store.delete, params["Bucket"], *keys)
-    return {} if params["Delete"].get("Quiet") else {"Deleted": [{"Key": key} for key in keys]}
-
-
-async def copy_object(store: ObjectStore, call: Call, params: Params) -> Params:
-    """Write an object from the bytes of another."""
-    bucket, key = copy_source(params["CopySource"])
-    if params.get("ExpectedSourceBucketOwner", call.account_id) != call.account_id:
-        raise AccessDenied("Another account is expected to own the source bucket.")
-    replaces = params.get("MetadataDirective") == "REPLACE"
-    if (bucket, key) == (params["Bucket"], params["Key"]) and not replaces:
-        raise invalid_request(
-            "This copy request is illegal because it is trying to copy an object to itself without "
-            "changing the object's metadata, storage class, website redirect location or "
-            "encryption attributes."
-        )
-    with store.open(bucket, key) as opened:
-        check_copy(opened.info, params)
-        info = await asyncio.to_thread(_copy, store, opened, params, replaces)
-    result = {"ETag": quoted(info.etag), "LastModified": clock.to_second(info.modified)}
-    return {"CopyObjectResult": result | sums_to_response(info.checksums)}
-
-
-def copy_source(text: str) -> tuple[str, str]:
-    """Bucket and key of a ``CopySource``: ``bucket/key``, percent-encoded, with or without a slash.
-
-    Raises:
-        AwsError: it names no key, or a version.
-    """
-    path, _, query = text.partition("?")
-    bucket, _, key = unquote(path).removeprefix("/").partition("/")
-    if query:
-        raise not_implemented("bakehouse does not keep versions of objects yet.")
-    if not bucket or not key:
-        text = "Copy Source must mention the source bucket and key: sourcebucket/sourcekey"
-        raise invalid_argument("x-amz-copy-source", path, text)
-    return bucket, key
-
-
-def check_copy(info: ObjectInfo, params: Params) -> None:
-    """Make sure that the conditions on the source of a copy hold.
-
-    Raises:
-        AwsError: 412, they do not.
-    """
-    if is_unmodified(info, params, prefix="CopySource"):
-        raise precondition_failed("x-amz-copy-source-If-None-Match")
+    info = store.head(params["Bucket"], params["Key"], params.get("VersionId"))
+    return _read_answer(store, info, params)[0]
 
 
 def described(params: Params) -> dict[str, Any]:
     """What a writer says of an object, as arguments for the store.
 
     Raises:
-        AwsError: the metadata is more than 2 KiB.
+        AwsError: the metadata is more than 2 KiB, or something in it is none of S3's words.
     """
     metadata = {name.lower(): value for name, value in params.get("Metadata", {}).items()}
     size = sum(len(name.encode()) + len(value.encode()) for name, value in metadata.items())
@@ -143,11 +90,29 @@ def described(params: Params) -> dict[str, Any]:
     headers = {header: params[name] for name, header in _KEPT_HEADERS.items() if name in params}
     if isinstance(headers.get("expires"), datetime):
         headers["expires"] = headers["expires"].isoformat()
+    if "content-encoding" in headers:
+        headers |= _encoding(headers.pop("content-encoding"))
     return {
         "content_type": params.get("ContentType", _DEFAULT_TYPE),
         "metadata": metadata,
-        "headers": headers,
+        "headers": headers | _storage_class(params) | encryption.asked(params),
+        "tags": tags_from_header(params.get("Tagging")),
+        "details": params.get(AT_WRITE, {}),
     }
+
+
+def _encoding(given: str) -> dict[str, str]:
+    """The object's own encoding, without the one of the way here."""
+    kept = [word.strip() for word in given.split(",") if word.strip() != "aws-chunked"]
+    return {"content-encoding": ", ".join(kept)} if kept else {}
+
+
+def _storage_class(params: Params) -> dict[str, str]:
+    given = params.get("StorageClass", "STANDARD")
+    if given not in _STORAGE_CLASSES:
+        text = "The storage class you specified is not valid"
+        raise AwsError("InvalidStorageClass", text, 400)
+    return {} if given == "STANDARD" else {"x-amz-storage-class": given}
 
 
 def quoted(etag: str) -> str:
@@ -155,54 +120,77 @@ def quoted(etag: str) -> str:
     return f'"{etag}"'
 
 
-def _copy(store: ObjectStore, opened: OpenObject, params: Params, replaces: bool) -> ObjectInfo:
-    source = opened.info
-    described_as = (
-        described(params)
-        if replaces
-        else {
-            "content_type": source.content_type,
-            "metadata": source.metadata,
-            "headers": source.headers,
-        }
-    )
-    with store.upload(
-        params["Bucket"],
-        params["Key"],
-        **described_as,
-        checksums=algorithms_of(params),
-        expect=expectation(params),
-    ) as upload:
-        for chunk in opened.chunks():
-            upload.write(chunk)
-        return upload.commit()
+def version_written(info: ObjectInfo) -> Params:
+    """The id of the version that a write made; S3 tells none where the bucket keeps none."""
+    return {} if info.version_id in (None, NULL_ID) else {"VersionId": info.version_id}
 
 
-def _read_answer(info: ObjectInfo, params: Params) -> tuple[Answer, tuple[int, int]]:
+def storage_class_asked(described_as: dict[str, Any]) -> str:
+    """The storage class of an object to be."""
+    return str(described_as["headers"].get("x-amz-storage-class", "STANDARD"))
+
+
+def _read_answer(
+    store: ObjectStore, info: ObjectInfo, params: Params
+) -> tuple[Answer, tuple[int, int]]:
     """Everything of GetObject's answer but the bytes, and which bytes they are."""
+    encryption.check_reader(info, params)
     validators = {
         "ETag": quoted(info.etag),
         "LastModified": clock.to_second(info.modified),
     }
+    if (version_id := store.version_told(info)) is not None:
+        validators["VersionId"] = version_id
     if is_unmodified(info, params):
         return Answer(validators, 304), (0, 0)
-    if "PartNumber" in params:
-        raise not_implemented("bakehouse does not read single parts of objects yet.")
-    part = range_of(params.get("Range"), info.size_bytes)
+    part, more = _part_or_range(info, params)
     start, stop = part or (0, info.size_bytes)
-    answer = validators | _info_to_response(info, params) | {"ContentLength": stop - start}
-    if part is not None:
+    answer = validators | _info_to_response(info, params) | {"ContentLength": stop - start} | more
+    if part is None:
+        return Answer(answer), (start, stop)
+    if start < stop:
         answer["ContentRange"] = f"bytes {start}-{stop - 1}/{info.size_bytes}"
-        return Answer(answer, 206), part
-    if params.get("ChecksumMode") == "ENABLED":  # never for a range: it is of the whole object
-        answer |= sums_to_response(info.checksums)
-    return Answer(answer), (start, stop)
+    return Answer(answer, 206), part
+
+
+def _part_or_range(info: ObjectInfo, params: Params) -> tuple[tuple[int, int] | None, Params]:
+    """Which bytes are asked for (None for all), and what is told of just these.
+
+    Checksums are of a whole object or of a whole part, so a range has none.
+    """
+    with_sums = params.get("ChecksumMode") == "ENABLED"
+    if "PartNumber" not in params:
+        part = range_of(params.get("Range"), info.size_bytes)
+        return part, sums_to_response(info.checksums) if with_sums and part is None else {}
+    if "Range" in params:
+        raise invalid_request("Cannot specify both Range header and partNumber query parameter")
+    part = _part(info, params["PartNumber"])
+    if info.parted is None:
+        return part, sums_to_response(info.checksums) if with_sums else {}
+    counted = {"PartsCount": info.parted.count}
+    return part, counted | (part_sum(info, params["PartNumber"]) if with_sums else {})
+
+
+def _part(info: ObjectInfo, number: int) -> tuple[int, int]:
+    """Where a part begins and ends; an object that came whole has one."""
+    sizes = info.part_sizes
+    if not 1 <= number <= len(sizes):
+        text = "The requested partnumber is not satisfiable"
+        raise AwsError("InvalidPart", text, 400, {"PartNumberRequested": number})
+    start = sum(sizes[: number - 1])
+    return start, start + sizes[number - 1]
 
 
 def _info_to_response(info: ObjectInfo, params: Params) -> Params:
     answer: Params = {"AcceptRanges": "bytes", "ContentType": info.content_type}
+    answer |= encryption.told(info.headers)
+    answer |= locks_to_response(info)
     if info.metadata:
         answer["Metadata"] = info.metadata
+    if info.tags:
+        answer["TagCount"] = len(info.tags)
+    if info.storage_class != "STANDARD":
+        answer["StorageClass"] = info.storage_class
     for name, header in _KEPT_HEADERS.items():
         if header in info.headers:
             answer[name] = info.headers[header]

@@ -1,18 +1,54 @@
-"""Amazon SageMaker: training jobs, models, endpoint configurations and endpoints."""
+"""Amazon SageMaker: training jobs, models, endpoints, the model registry, tags and Search."""
 
 from __future__ import annotations
 
-from bakehouse.faults import AlreadyExists, LimitExceeded, NotFound, Rejected
+from collections.abc import Mapping
+
+from bakehouse.faults import AlreadyExists, Conflict, LimitExceeded, NotFound, Rejected
 from bakehouse.hosting import Hosting
+from bakehouse.registry import ModelPackages, Tags
+from bakehouse.services.sagemaker import search
+from bakehouse.services.sagemaker import tags as tagging
 from bakehouse.services.sagemaker.endpoints import operations as endpoint_operations
+from bakehouse.services.sagemaker.model_packages import find_group, find_package
+from bakehouse.services.sagemaker.model_packages import operations as package_operations
+from bakehouse.services.sagemaker.packaged import with_packages
 from bakehouse.services.sagemaker.training import operations as training_operations
+from bakehouse.services.sagemaker.waiting import Waiting
 from bakehouse.training import TrainingJobs
-from bakehouse.wire.types import AwsError, Service
+from bakehouse.wire.types import Answer, AwsError, Call, Operation, Params, Service
 
 
-def service(training: TrainingJobs, endpoints: Hosting) -> Service:
-    """The door of SageMaker over the training jobs and the endpoints."""
-    operations = {**training_operations(training), **endpoint_operations(endpoints)}
+def service(
+    training: TrainingJobs,
+    endpoints: Hosting,
+    packages: ModelPackages,
+    tags: Tags,
+    *,
+    shape_of: search.ShapeOf,
+    long_poll_s: float = 0,
+) -> Service:
+    """The door of SageMaker over the training jobs, the endpoints and the registry.
+
+    Args:
+        training: the training jobs.
+        endpoints: models, endpoint configurations and endpoints.
+        packages: model packages and their groups.
+        tags: the tags of all of these.
+        shape_of: botocore's shapes, by which Search knows the properties of what it finds.
+        long_poll_s: how long a client that waits is held; 0 has everybody answered at once.
+    """
+    waiting = Waiting(long_poll_s)
+    operations = {
+        **training_operations(training, waiting, tags),
+        **endpoint_operations(endpoints, waiting, tags),
+        **package_operations(packages, tags),
+        **tagging.operations(tags, _finders(training, endpoints, packages)),
+        **search.operations(
+            search.readers(training, endpoints, packages, tags, shape_of), shape_of
+        ),
+    }
+    operations["CreateModel"] = _from_package(operations["CreateModel"], packages)
     return Service(
         name="sagemaker",
         signing_name="sagemaker",
@@ -20,6 +56,36 @@ def service(training: TrainingJobs, endpoints: Hosting) -> Service:
         aws_error=aws_error,
         target_prefix="SageMaker",
     )
+
+
+def _from_package(create_model: Operation, packages: ModelPackages) -> Operation:
+    """CreateModel, where a container may be that of a model package."""
+
+    async def create(call: Call, params: Params) -> Params | Answer:
+        return await create_model(call, with_packages(packages, params))
+
+    return create
+
+
+def _finders(
+    training: TrainingJobs, endpoints: Hosting, packages: ModelPackages
+) -> Mapping[str, tagging.Finder]:
+    """How to find what an ARN names, by the kind of thing that stands in it."""
+
+    def package_arn(name: str) -> str:
+        package = find_package(packages, name)
+        return packages.package_arn(package.name, package.version)
+
+    return {
+        "training-job": lambda name: training.arn(training.describe(name).name),
+        "model": lambda name: endpoints.arn("model", endpoints.models.find(name).name),
+        "endpoint-config": lambda name: endpoints.arn(
+            "endpoint-config", endpoints.configs.find(name).name
+        ),
+        "endpoint": lambda name: endpoints.arn("endpoint", endpoints.endpoints.find(name).name),
+        "model-package": package_arn,
+        "model-package-group": lambda name: packages.group_arn(find_group(packages, name).name),
+    }
 
 
 def aws_error(fault: Rejected) -> AwsError:
@@ -33,6 +99,19 @@ def aws_error(fault: Rejected) -> AwsError:
                 f"job named {fault.name} already exists."
             )
             return AwsError("ResourceInUse", text)
+        case NotFound(kind="model package", name=arn):
+            return AwsError("ValidationException", f"ModelPackage {arn} does not exist.")
+        case NotFound(kind="model package group", name=arn):
+            return AwsError("ValidationException", f"ModelPackageGroup {arn} does not exist.")
+        case AlreadyExists(kind="model package", name=arn):
+            return AwsError("ValidationException", f"Model Package already exists: {arn}")
+        case AlreadyExists(kind="model package group", name=arn):
+            return AwsError("ValidationException", f"Model Package Group already exists: {arn}")
+        case Conflict(kind="model package group", name=arn):
+            text = (
+                f"Model Package Group cannot be deleted because it contains Model Packages: {arn}"
+            )
+            return AwsError("ConflictException", text)
         case LimitExceeded():
             return AwsError("ResourceLimitExceeded", fault.message)
     return AwsError("ValidationException", fault.message)

@@ -30,8 +30,6 @@ _NOT_BUILT = frozenset(
         "InferenceSpecificationName",
         "InstancePools",
         "ManagedInstanceScaling",
-        "ModelDataSource",
-        "ModelPackageName",
         "MultiModelConfig",
         "ServerlessConfig",
         "ShadowProductionVariants",
@@ -53,7 +51,7 @@ def model_from_request(params: Params) -> Model:
         name=params["ModelName"],
         container=Container(
             container["Image"],
-            container.get("ModelDataUrl"),
+            _artifact_of(container, place),
             container.get("Environment", {}),
             _rest(container, "Image", "ModelDataUrl", "Environment"),
         ),
@@ -130,6 +128,25 @@ def _container_of(params: Params) -> tuple[Params, str]:
     raise InvalidInput(
         "Containers", len(containers or ()), "one container; inference pipelines are not built"
     )
+
+
+def _artifact_of(container: Params, place: str) -> str | None:
+    """Where the model's archive is, whichever of two ways says so."""
+    url, source = container.get("ModelDataUrl"), container.get("ModelDataSource")
+    if source is None:
+        return url
+    path = f"{place}.ModelDataSource"
+    if url is not None:
+        raise InvalidInput(path, source, "nothing beside ModelDataUrl")
+    given: Params = source.get("S3DataSource", {})
+    if set(given) != {"S3Uri", "S3DataType", "CompressionType"}:
+        allowed = "an S3DataSource with S3Uri, S3DataType and CompressionType alone"
+        raise InvalidInput(path, source, allowed)
+    for member, only in (("S3DataType", "S3Object"), ("CompressionType", "Gzip")):
+        if given[member] != only:
+            allowed = f"{only}: a model is one model.tar.gz here"
+            raise InvalidInput(f"{path}.S3DataSource.{member}", given[member], allowed)
+    return str(given["S3Uri"])
 
 
 def _container_to_response(container: Container) -> Params:
@@ -239,5 +256,5 @@ def _rest(params: Params, *named: str) -> Params:
 
 
 def _given(**members: Any) -> Params:
-    """The members that are there."""
-    return {member: value for member, value in members.items() if value is not None}
+    """The members that are there; an empty structure is as good as none, and SDKs refuse it."""
+    return {member: value for member, value in members.items() if value not in (None, {}, [])}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from datetime import datetime
-from functools import wraps
+from collections.abc import Iterable
+from functools import partial, wraps
 
 from bakehouse import clock
-from bakehouse.faults import AlreadyExists, Conflict, InvalidInput, NotFound, Rejected
+from bakehouse.faults import AlreadyExists, Conflict, NotFound, Rejected
 from bakehouse.hosting import Hosting
 from bakehouse.hosting.types import Endpoint, EndpointConfig, Model
+from bakehouse.registry import Tags
 from bakehouse.services.sagemaker.endpoint_shapes import (
     config_from_request,
     config_to_response,
@@ -17,6 +17,9 @@ from bakehouse.services.sagemaker.endpoint_shapes import (
     model_from_request,
     model_to_response,
 )
+from bakehouse.services.sagemaker.listing import Row, page
+from bakehouse.services.sagemaker.tags import first_tags
+from bakehouse.services.sagemaker.waiting import Pending, Waiting
 from bakehouse.wire.types import Answer, AwsError, Call, Operation, Params
 
 _ARN_KIND = {
@@ -24,12 +27,11 @@ _ARN_KIND = {
     "endpoint configuration": "endpoint-config",
     "endpoint": "endpoint",
 }
-_PAGE = 10
 
 
-def operations(hosting: Hosting) -> dict[str, Operation]:
+def operations(hosting: Hosting, waiting: Waiting, tags: Tags) -> dict[str, Operation]:
     """Operation name → what does it, for all that concerns endpoints."""
-    door = _Door(hosting)
+    door = _Door(hosting, waiting, tags)
     table: dict[str, Operation] = {
         "CreateModel": door.create_model,
         "DescribeModel": door.describe_model,
@@ -51,50 +53,79 @@ def operations(hosting: Hosting) -> dict[str, Operation]:
 class _Door:
     """The operations, over one :class:`Hosting`."""
 
-    def __init__(self, hosting: Hosting) -> None:
-        self._hosting = hosting
+    def __init__(self, hosting: Hosting, waiting: Waiting, tags: Tags) -> None:
+        self._hosting, self._waiting, self._tags = hosting, waiting, tags
 
     async def create_model(self, call: Call, params: Params) -> Params:
         model = model_from_request(params)
-        await self._hosting.create_model(model)
-        return {"ModelArn": self._arn(model)}
+        arn = self._arn(model)
+        await self._hosting.create_model(model, first_tags(self._tags, arn, params))
+        return {"ModelArn": arn}
 
     async def describe_model(self, call: Call, params: Params) -> Params:
         model = self._hosting.models.find(params["ModelName"])
         return model_to_response(model, self._arn(model))
 
     async def delete_model(self, call: Call, params: Params) -> Params:
-        await self._hosting.models.remove(params["ModelName"])
+        gone = self._tags.gone(self._hosting.arn("model", params["ModelName"]))
+        await self._hosting.models.remove(params["ModelName"], gone)
         return {}
 
     async def list_models(self, call: Call, params: Params) -> Params:
-        return _page(params, "Models", "Model", self._hosting.models.all(), self._arn)
+        return page(params, "Models", self._rows("Model", self._hosting.models.all()))
 
     async def create_config(self, call: Call, params: Params) -> Params:
         config = config_from_request(params)
-        await self._hosting.create_config(config)
-        return {"EndpointConfigArn": self._arn(config)}
+        arn = self._arn(config)
+        await self._hosting.create_config(config, first_tags(self._tags, arn, params))
+        return {"EndpointConfigArn": arn}
 
     async def describe_config(self, call: Call, params: Params) -> Params:
         config = self._hosting.configs.find(params["EndpointConfigName"])
         return config_to_response(config, self._arn(config))
 
     async def delete_config(self, call: Call, params: Params) -> Params:
-        await self._hosting.configs.remove(params["EndpointConfigName"])
+        name = params["EndpointConfigName"]
+        gone = self._tags.gone(self._hosting.arn("endpoint-config", name))
+        await self._hosting.configs.remove(name, gone)
         return {}
 
     async def list_configs(self, call: Call, params: Params) -> Params:
-        configs = self._hosting.configs.all()
-        return _page(params, "EndpointConfigs", "EndpointConfig", configs, self._arn)
+        rows = self._rows("EndpointConfig", self._hosting.configs.all())
+        return page(params, "EndpointConfigs", rows)
 
     async def create_endpoint(self, call: Call, params: Params) -> Params:
         name = params["EndpointName"]
-        await self._hosting.create_endpoint(name, params["EndpointConfigName"])
-        return {"EndpointArn": self._hosting.arn("endpoint", name)}
+        arn = self._hosting.arn("endpoint", name)
+        tags = first_tags(self._tags, arn, params)
+        await self._hosting.create_endpoint(name, params["EndpointConfigName"], tags)
+        return {"EndpointArn": arn}
 
-    async def describe_endpoint(self, call: Call, params: Params) -> Params:
+    async def describe_endpoint(self, call: Call, params: Params) -> Params | Answer:
         endpoint = self._hosting.endpoints.find(params["EndpointName"])
-        return endpoint_to_response(endpoint, self._arn(endpoint))
+        if endpoint.status not in ("Creating", "Updating"):
+            return endpoint_to_response(endpoint, self._arn(endpoint))
+        return self._waiting.answer(call, self._pending(endpoint))
+
+    def _pending(self, endpoint: Endpoint) -> Pending:
+        """An endpoint's change as something to wait for."""
+        name = endpoint.name
+
+        def tell() -> Params:
+            try:
+                now = self._hosting.endpoints.find(name)
+            except NotFound:  # it was deleted; the next call says so
+                now = endpoint
+            return endpoint_to_response(now, self._arn(now))
+
+        return Pending(
+            f"endpoint/{name.lower()}",
+            (clock.epoch_ms() - endpoint.modified_ms) / 1000,
+            tell=tell,
+            over=partial(self._hosting.settled, name),
+            news=lambda: 0,
+            changed=lambda _, timeout_s: self._hosting.settled(name, timeout_s),
+        )
 
     async def update_endpoint(self, call: Call, params: Params) -> Params:
         name = params["EndpointName"]
@@ -108,12 +139,15 @@ class _Door:
         return {"EndpointArn": self._hosting.arn("endpoint", name)}
 
     async def delete_endpoint(self, call: Call, params: Params) -> Params:
-        await self._hosting.delete_endpoint(params["EndpointName"])
+        gone = self._tags.gone(self._hosting.arn("endpoint", params["EndpointName"]))
+        await self._hosting.delete_endpoint(params["EndpointName"], gone)
         return {}
 
     async def list_endpoints(self, call: Call, params: Params) -> Params:
-        endpoints = self._hosting.endpoints.all()
-        return _page(params, "Endpoints", "Endpoint", endpoints, self._arn)
+        return page(params, "Endpoints", self._rows("Endpoint", self._hosting.endpoints.all()))
+
+    def _rows(self, prefix: str, things: Iterable[Model | EndpointConfig | Endpoint]) -> list[Row]:
+        return [_row(prefix, thing, self._arn(thing)) for thing in things]
 
     def _arn(self, thing: Model | EndpointConfig | Endpoint) -> str:
         kinds = {Model: "model", EndpointConfig: "endpoint-config", Endpoint: "endpoint"}
@@ -144,58 +178,20 @@ def _sentence(refused: Rejected, hosting: Hosting) -> str:
     return refused.message
 
 
-def _page(
-    params: Params,
-    member: str,
-    prefix: str,
-    things: Iterable[Model | EndpointConfig | Endpoint],
-    arn: Callable[[Model | EndpointConfig | Endpoint], str],
-) -> Params:
-    """A List operation's answer: filtered, sorted, and cut to the page that is asked for."""
-    rows = [_summary(prefix, thing, arn(thing)) for thing in things]
-    kept = [row for row in rows if _is_wanted(row, params, prefix)]
-    by = {"Name": f"{prefix}Name", "Status": f"{prefix}Status"}.get(
-        params.get("SortBy", "CreationTime"), "CreationTime"
-    )
-    kept.sort(key=lambda row: row[by], reverse=params.get("SortOrder", "Descending") != "Ascending")
-    start, size = _start(params.get("NextToken")), params.get("MaxResults", _PAGE)
-    answer: Params = {member: kept[start : start + size]}
-    if start + size < len(kept):
-        answer["NextToken"] = str(start + size)
-    return answer
+def _row(prefix: str, thing: Model | EndpointConfig | Endpoint, arn: str) -> Row:
+    """A thing as its List operation filters, sorts and shows it."""
 
+    def show() -> Params:
+        summary: Params = {
+            f"{prefix}Name": thing.name,
+            f"{prefix}Arn": arn,
+            "CreationTime": clock.from_epoch_ms(thing.created_ms),
+        }
+        if isinstance(thing, Endpoint):
+            summary["LastModifiedTime"] = clock.from_epoch_ms(thing.modified_ms)
+            summary["EndpointStatus"] = thing.status
+        return summary
 
-def _summary(prefix: str, thing: Model | EndpointConfig | Endpoint, arn: str) -> Params:
-    row: Params = {
-        f"{prefix}Name": thing.name,
-        f"{prefix}Arn": arn,
-        "CreationTime": clock.from_epoch_ms(thing.created_ms),
-    }
     if isinstance(thing, Endpoint):
-        row["LastModifiedTime"] = clock.from_epoch_ms(thing.modified_ms)
-        row["EndpointStatus"] = thing.status
-    return row
-
-
-def _is_wanted(row: Params, params: Params, prefix: str) -> bool:
-    if params.get("NameContains", "").lower() not in row[f"{prefix}Name"].lower():
-        return False
-    if params.get("StatusEquals") not in (None, row.get("EndpointStatus")):
-        return False
-    return all(_is_between(row, params, time) for time in ("CreationTime", "LastModifiedTime"))
-
-
-def _is_between(row: Params, params: Params, time: str) -> bool:
-    if time not in row:
-        return True
-    at: datetime = row[time]
-    after, before = params.get(f"{time}After", at), params.get(f"{time}Before", at)
-    return bool(after <= at <= before)
-
-
-def _start(token: str | None) -> int:
-    if token is None:
-        return 0
-    if not token.isascii() or not token.isdigit():
-        raise InvalidInput("nextToken", token, "the NextToken of an earlier answer")
-    return int(token)
+        return Row(thing.name, thing.created_ms, show, thing.modified_ms, thing.status)
+    return Row(thing.name, thing.created_ms, show)

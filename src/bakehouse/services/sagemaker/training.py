@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from bakehouse import clock
 from bakehouse.faults import Conflict
+from bakehouse.registry import Tags
+from bakehouse.services.sagemaker.listing import Row, page
 from bakehouse.services.sagemaker.refusals import check_training_request
+from bakehouse.services.sagemaker.tags import first_tags
+from bakehouse.services.sagemaker.waiting import Pending, Waiting
 from bakehouse.training import Channel, Job, Order, TrainingJobs
 from bakehouse.training.measures import Definition
-from bakehouse.wire.types import AwsError, Call, Operation, Params
+from bakehouse.wire.types import Answer, AwsError, Call, Operation, Params
 
 _DAY_S = 86_400
+_FOREIGN_FILTERS = frozenset(("TrainingPlanArnEquals", "WarmPoolStatusEquals"))
+"""Filters of ListTrainingJobs that no job here meets: there are no plans and no warm pools."""
 _VOLUME_GB = 30
 _ECHOED = (
     "RoleArn",
@@ -28,21 +36,22 @@ _ECHOED = (
 """What DescribeTrainingJob says as CreateTrainingJob was told."""
 
 
-def operations(jobs: TrainingJobs) -> dict[str, Operation]:
+def operations(jobs: TrainingJobs, waiting: Waiting, tags: Tags) -> dict[str, Operation]:
     """The operations of training jobs, by name."""
 
     async def create_training_job(call: Call, params: Params) -> Params:
         check_training_request(params)
-        job = await jobs.create(order_from_request(params))
-        return {"TrainingJobArn": jobs.arn(job.name)}
+        order = order_from_request(params)
+        arn = jobs.arn(order.name)
+        await jobs.create(order, first_tags(tags, arn, params))
+        return {"TrainingJobArn": arn}
 
-    async def describe_training_job(call: Call, params: Params) -> Params:
+    async def describe_training_job(call: Call, params: Params) -> Params | Answer:
         job = jobs.describe(params["TrainingJobName"])
-        metrics = jobs.algorithm(job.order.image).metrics
-        return job_to_response(job, jobs.arn(job.name), metrics)
+        return job_as_told(jobs, job) if job.is_over else waiting.answer(call, _pending(jobs, job))
 
     async def list_training_jobs(call: Call, params: Params) -> Params:
-        return _list(jobs, params)
+        return await asyncio.to_thread(_list, jobs, params)  # there may be thousands
 
     async def stop_training_job(call: Call, params: Params) -> Params:
         try:
@@ -60,6 +69,24 @@ def operations(jobs: TrainingJobs) -> dict[str, Operation]:
         "ListTrainingJobs": list_training_jobs,
         "StopTrainingJob": stop_training_job,
     }
+
+
+def _pending(jobs: TrainingJobs, job: Job) -> Pending:
+    """A job's end as something to wait for."""
+    name = job.name
+    return Pending(
+        f"training-job/{name}",
+        (clock.epoch_ms() - job.created_ms) / 1000,
+        tell=lambda: job_as_told(jobs, jobs.describe(name)),
+        over=partial(jobs.settled, name),
+        news=partial(jobs.news, name),
+        changed=partial(jobs.changed, name),
+    )
+
+
+def job_as_told(jobs: TrainingJobs, job: Job) -> Params:
+    """DescribeTrainingJob's answer."""
+    return job_to_response(job, jobs.arn(job.name), jobs.algorithm(job.order.image).metrics)
 
 
 def order_from_request(params: Params) -> Order:
@@ -158,38 +185,16 @@ def _moments(milliseconds: Mapping[str, int | None]) -> Params:
 
 
 def _list(jobs: TrainingJobs, params: Params) -> Params:
-    found = [job for job in jobs.jobs() if _matches(job, params)]
-    field = {"Name": "name", "Status": "status"}.get(params.get("SortBy", ""), "created_ms")
-    found.sort(key=lambda job: (getattr(job, field), job.name))
-    if params.get("SortOrder") == "Descending":
-        found.reverse()
-    limit, start = params.get("MaxResults", 10), _position(found, params.get("NextToken"))
-    page = found[start : start + limit]
-    more = {"NextToken": page[-1].name} if len(found) > start + limit else {}
-    summaries = [job_to_summary(job, jobs.arn(job.name)) for job in page]
-    return {"TrainingJobSummaries": summaries, **more}
+    rows = [_row(job, jobs.arn(job.name)) for job in jobs.jobs()]
+    if _FOREIGN_FILTERS.intersection(params):
+        rows = []
+    return page(params, "TrainingJobSummaries", rows, order="Ascending")
 
 
-def _matches(job: Job, params: Params) -> bool:
-    created, modified = clock.from_epoch_ms(job.created_ms), clock.from_epoch_ms(job.modified_ms)
-    return (
-        params.get("NameContains", "").lower() in job.name.lower()
-        and params.get("StatusEquals") in (None, job.status)
-        and ("CreationTimeAfter" not in params or created > params["CreationTimeAfter"])
-        and ("CreationTimeBefore" not in params or created < params["CreationTimeBefore"])
-        and ("LastModifiedTimeAfter" not in params or modified > params["LastModifiedTimeAfter"])
-        and ("LastModifiedTimeBefore" not in params or modified < params["LastModifiedTimeBefore"])
-    )
-
-
-def _position(found: list[Job], token: str | None) -> int:
-    """The place behind the job that the token names."""
-    if token is None:
-        return 0
-    names = [job.name for job in found]
-    if token not in names:
-        raise AwsError("ValidationException", "The NextToken is not one of this listing.")
-    return names.index(token) + 1
+def _row(job: Job, arn: str) -> Row:
+    """A job as ListTrainingJobs filters, sorts and shows it."""
+    show = partial(job_to_summary, job, arn)
+    return Row(job.name, job.created_ms, show, job.modified_ms, job.status)
 
 
 def job_to_summary(job: Job, arn: str) -> Params:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 from bakehouse.faults import (
     InvalidInput,
     LimitExceeded,
@@ -12,7 +14,7 @@ from bakehouse.faults import (
 from bakehouse.hosting import Hosting
 from bakehouse.hosting.types import Invocation, Overloaded, Prediction
 from bakehouse.settings import Settings
-from bakehouse.storage.logs import group_arn
+from bakehouse.storage.log_info import group_arn
 from bakehouse.wire.types import AwsError, Call, Params, Service
 
 _NOT_BUILT = (
@@ -21,13 +23,15 @@ _NOT_BUILT = (
     "InferenceComponentName",
     "EnableExplanations",
     "SessionId",
+    "PrefixAwareId",
 )
+_PART_BYTES = 1 << 20
 
 
 def service(hosting: Hosting, settings: Settings) -> Service:
-    """The door, with InvokeEndpoint."""
+    """The door over the endpoints of a server."""
 
-    async def invoke_endpoint(call: Call, params: Params) -> Params:
+    async def invoked(params: Params) -> Params:
         name = params["EndpointName"]
         asked = _invocation_from_request(params, settings.invocation_bytes)
         try:
@@ -37,10 +41,20 @@ def service(hosting: Hosting, settings: Settings) -> Service:
         except NotFound as missing:
             raise _not_found(missing, name, settings) from missing
 
+    async def invoke_endpoint(call: Call, params: Params) -> Params:
+        return await invoked(params)
+
+    async def invoke_endpoint_with_response_stream(call: Call, params: Params) -> Params:
+        answered = await invoked(params)
+        return {**answered, "Body": parts_of(answered["Body"])}
+
     return Service(
         name="sagemaker-runtime",
         signing_name="sagemaker",
-        operations={"InvokeEndpoint": invoke_endpoint},
+        operations={
+            "InvokeEndpoint": invoke_endpoint,
+            "InvokeEndpointWithResponseStream": invoke_endpoint_with_response_stream,
+        },
         aws_error=aws_error,
         invalid_code="ValidationError",
     )
@@ -79,6 +93,12 @@ def _prediction_to_response(answered: Prediction) -> Params:
         "ContentType": answered.content_type,
         "InvokedProductionVariant": answered.variant,
     }
+
+
+async def parts_of(body: bytes) -> AsyncIterator[Params]:
+    """A whole prediction as the events of a stream: our models have all of it at once."""
+    for start in range(0, max(1, len(body)), _PART_BYTES):
+        yield {"PayloadPart": {"Bytes": body[start : start + _PART_BYTES]}}
 
 
 def _not_found(missing: NotFound, endpoint: str, settings: Settings) -> AwsError:

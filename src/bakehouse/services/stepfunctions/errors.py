@@ -42,6 +42,8 @@ def aws_error(fault: Rejected) -> AwsError:
             return AwsError("StateMachineDeleting", f"State Machine is being deleted: '{name}'")
         case InvalidInput(path=path) if path in _INVALID:
             return AwsError(_INVALID[path], fault.message)
+        case LimitExceeded(unit="tags"):
+            return AwsError("TooManyTags", fault.message)
         case LimitExceeded(what="The number of open executions"):
             return AwsError("ExecutionLimitExceeded", fault.message)
     return AwsError("ValidationException", fault.message)

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from bakehouse.faults import Unimplemented
 from bakehouse.services.stepfunctions import shapes, tokens
+from bakehouse.states.definition import parse_definition
+from bakehouse.states.problems import InvalidDefinition
+from bakehouse.storage.records import Write
 from bakehouse.wire.types import AwsError, Call, Params
 from bakehouse.workflows import Workflows
 
 
-async def create_state_machine(workflows: Workflows, call: Call, params: Params) -> Params:
-    """Define a machine; it can be started when this answers."""
+async def create_state_machine(
+    workflows: Workflows, call: Call, params: Params, *beside: Write
+) -> Params:
+    """Define a machine; it can be started when this answers. Other writes join its commit."""
     _refuse_unbuilt(params)
     machine = await workflows.machines.create(
         params["name"],
         params["definition"],
         params["roleArn"],
         shapes.configuration_from_request(params),
+        *beside,
     )
     return {
         "stateMachineArn": machine.arn,
@@ -60,10 +68,41 @@ async def list_state_machines(workflows: Workflows, call: Call, params: Params) 
     return answer
 
 
-async def delete_state_machine(workflows: Workflows, call: Call, params: Params) -> Params:
-    """Remove a machine with its workflows.executions."""
-    await workflows.delete_machine(params["stateMachineArn"])
-    return {}
+async def describe_state_machine_for_execution(
+    workflows: Workflows, call: Call, params: Params
+) -> Params:
+    """The machine of an execution, with the definition and the role that the execution has."""
+    machine, definition = workflows.machine_of(params["executionArn"])
+    return shapes.machine_of_execution_to_response(machine, definition)
+
+
+async def list_state_machine_versions(workflows: Workflows, call: Call, params: Params) -> Params:
+    """No versions: they are not built, so that a machine never has one."""
+    workflows.machine(params["stateMachineArn"])
+    return {"stateMachineVersions": []}
+
+
+async def list_state_machine_aliases(workflows: Workflows, call: Call, params: Params) -> Params:
+    """No aliases, for the same reason."""
+    workflows.machine(params["stateMachineArn"])
+    return {"stateMachineAliases": []}
+
+
+async def validate_state_machine_definition(
+    workflows: Workflows, call: Call, params: Params
+) -> Params:
+    """Whether a definition could be run, and the first thing that is wrong with it."""
+    if params.get("type", "STANDARD") != "STANDARD":
+        raise Unimplemented("stepfunctions", "state machines of type EXPRESS")
+    try:
+        await asyncio.to_thread(parse_definition, params["definition"])
+    except InvalidDefinition as invalid:
+        return {
+            "result": "FAIL",
+            "diagnostics": [shapes.problem_to_response(invalid)],
+            "truncated": False,
+        }
+    return {"result": "OK", "diagnostics": [], "truncated": False}
 
 
 def _refuse_unbuilt(params: Params) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from bakehouse.clock import from_epoch_ms
 from bakehouse.states.position import Event
+from bakehouse.states.problems import InvalidDefinition
 from bakehouse.wire.types import Params
 from bakehouse.workflows.records import Execution, StoredMachine
 
@@ -57,6 +58,28 @@ def machine_to_response(machine: StoredMachine, definition: str) -> Params:
     if machine.revision:
         answer["revisionId"] = machine.revision
     return answer
+
+
+def machine_of_execution_to_response(machine: StoredMachine, definition: str) -> Params:
+    """A machine in DescribeStateMachineForExecution."""
+    answer: Params = {
+        "stateMachineArn": machine.arn,
+        "name": machine.name,
+        "definition": definition,
+        "roleArn": machine.role_arn,
+        "updateDate": moment(machine.updated_ms),
+        **_DEFAULTS,
+        **machine.configuration,
+    }
+    if machine.revision:
+        answer["revisionId"] = machine.revision
+    return answer
+
+
+def problem_to_response(invalid: InvalidDefinition) -> Params:
+    """What is wrong with a definition, in ValidateStateMachineDefinition."""
+    place = {"location": invalid.where} if invalid.where else {}
+    return {"severity": "ERROR", "code": invalid.code, "message": invalid.problem, **place}
 
 
 def execution_to_item(execution: Execution) -> Params:

@@ -1,0 +1,151 @@
+"""Server-side encryption, as a real boto3 client asks for it and is told of it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+KEY, OTHER = bytes(range(32)), bytes(32)
+
+
+def customer(key: bytes, prefix: str = "") -> dict[str, str]:
+    """The parameters of a customer's key; boto3 encodes it and adds its MD5."""
+    return {
+        f"{prefix}SSECustomerAlgorithm": "AES256",
+        f"{prefix}SSECustomerKey": key.decode("latin-1"),
+    }
+
+
+def refusal(call: Any, **params: Any) -> tuple[str, int]:
+    with pytest.raises(ClientError) as caught:
+        call(**params)
+    answer = caught.value.response
+    return answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"]
+
+
+@pytest.fixture
+def target(bucket: str) -> dict[str, str]:
+    return {"Bucket": bucket, "Key": "key"}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"ServerSideEncryption": "AES256"},
+        {"ServerSideEncryption": "aws:kms"},
+        {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "k-1", "BucketKeyEnabled": True},
+    ],
+)
+def test_what_a_writer_asks_for_is_told(
+    client: Any, target: dict[str, str], asked: dict[str, Any]
+) -> None:
+    """By the answer to the write, to every reader, and not of a copy that asks for nothing."""
+    told = [
+        client.put_object(**target, Body=b"x", **asked),
+        client.head_object(**target),
+        client.get_object(**target),
+        client.copy_object(
+            Bucket=target["Bucket"], Key="copy", CopySource=f"{target['Bucket']}/key", **asked
+        ),
+    ]
+    for answer in told:
+        assert {name: answer[name] for name in asked} == asked
+    client.copy_object(Bucket=target["Bucket"], Key="plain", CopySource=f"{target['Bucket']}/key")
+    plain = client.head_object(Bucket=target["Bucket"], Key="plain")
+    assert "ServerSideEncryption" not in plain
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"ServerSideEncryption": "ROT13"},
+        {"SSEKMSKeyId": "k-1"},
+        {"ServerSideEncryption": "AES256", "SSEKMSKeyId": "k-1"},
+        {"ServerSideEncryption": "AES256", **customer(KEY)},
+        customer(b"short"),
+        {"SSECustomerAlgorithm": "AES256"},
+        {
+            "SSECustomerAlgorithm": "AES256",
+            "SSECustomerKey": base64.b64encode(KEY).decode(),
+            "SSECustomerKeyMD5": base64.b64encode(bytes(16)).decode(),
+        },
+    ],
+)
+def test_what_contradicts_itself_is_refused(
+    client: Any, target: dict[str, str], asked: dict[str, str]
+) -> None:
+    """And nothing is written."""
+    assert refusal(client.put_object, **target, **asked) == ("InvalidArgument", 400)
+    assert refusal(client.head_object, **target) == ("404", 404)
+
+
+def test_other_algorithms_have_an_error_of_their_own(client: Any, target: dict[str, str]) -> None:
+    """There is only one for customers' keys."""
+    asked = {**customer(KEY), "SSECustomerAlgorithm": "DES"}
+    refused = refusal(client.put_object, **target, **asked)
+    assert refused == ("InvalidEncryptionAlgorithmError", 400)
+
+
+def test_a_bucket_has_a_default(client: Any, target: dict[str, str]) -> None:
+    """It holds for writes that ask for nothing, in one piece or in parts, from then on."""
+    bucket = target["Bucket"]
+    client.put_object(**target, Body=b"before")
+    rule = {
+        "ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "k"}
+    }
+    client.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
+    assert "ServerSideEncryption" not in client.head_object(**target)
+    put = client.put_object(**target, Body=b"after")
+    begun = client.create_multipart_upload(**target)
+    for answer in (put, client.head_object(**target), begun):
+        assert (answer["ServerSideEncryption"], answer["SSEKMSKeyId"]) == ("aws:kms", "k")
+    own = client.put_object(**target, Body=b"own", ServerSideEncryption="AES256")
+    assert own["ServerSideEncryption"] == "AES256"
+
+
+def test_who_reads_must_bring_the_writers_key(client: Any, target: dict[str, str]) -> None:
+    """The same one, where there was one, and none where there was none."""
+    written = client.put_object(**target, Body=b"content", **customer(KEY))
+    digest = base64.b64encode(hashlib.md5(KEY).digest()).decode()
+    got = client.get_object(**target, **customer(KEY))
+    assert got["Body"].read() == b"content"
+    for answer in (written, got, client.head_object(**target, **customer(KEY))):
+        assert answer["SSECustomerAlgorithm"] == "AES256"
+        assert answer["SSECustomerKeyMD5"] == digest
+    assert refusal(client.get_object, **target) == ("InvalidRequest", 400)
+    assert refusal(client.head_object, **target) == ("400", 400)
+    assert refusal(client.get_object, **target, **customer(OTHER)) == ("InvalidRequest", 400)
+    client.put_object(**target, Body=b"content")
+    assert refusal(client.get_object, **target, **customer(KEY)) == ("InvalidRequest", 400)
+
+
+def test_a_copy_needs_the_key_of_its_source(client: Any, target: dict[str, str]) -> None:
+    """And has the key that it is given itself."""
+    client.put_object(**target, Body=b"content", **customer(KEY))
+    copy = {"Bucket": target["Bucket"], "Key": "copy", "CopySource": f"{target['Bucket']}/key"}
+    assert refusal(client.copy_object, **copy) == ("InvalidRequest", 400)
+    source = customer(KEY, "CopySource")
+    client.copy_object(**copy, **source, **customer(OTHER))
+    named = {"Bucket": target["Bucket"], "Key": "copy"}
+    assert client.get_object(**named, **customer(OTHER))["Body"].read() == b"content"
+    client.copy_object(**copy, **source)
+    assert client.get_object(**named)["Body"].read() == b"content"
+
+
+def test_parts_come_with_the_key_of_their_upload(client: Any, target: dict[str, str]) -> None:
+    """Each of them; and the object can be read with it."""
+    begun = client.create_multipart_upload(**target, **customer(KEY))
+    upload = {**target, "UploadId": begun["UploadId"]}
+    part = {**upload, "PartNumber": 1, "Body": b"x"}
+    for wrong in ({}, customer(OTHER)):
+        assert refusal(client.upload_part, **part, **wrong) == ("InvalidRequest", 400)
+    sent = client.upload_part(**part, **customer(KEY))
+    assert sent["SSECustomerAlgorithm"] == "AES256"
+    parts = {"Parts": [{"PartNumber": 1, "ETag": sent["ETag"]}]}
+    client.complete_multipart_upload(**upload, MultipartUpload=parts)
+    assert client.get_object(**target, **customer(KEY))["Body"].read() == b"x"
+    assert refusal(client.get_object, **target) == ("InvalidRequest", 400)
