@@ -3,7 +3,7 @@
     python benchmarks/s3.py [--seconds 3] [--size 4096] [--connections 8]
 
 It starts a server with a data folder below this directory. The requests are signed beforehand and
-sent over keep-alive connections by `raw_s3.py`, since one boto3 client stops at some 700 calls a
+sent over keep-alive connections by `_raw_s3.py`, since one boto3 client stops at some 700 calls a
 second. The limits of the same run: rows of that size committed to a SqliteRecords by as many
 threads, for PUT; and a bare uvicorn that answers the same bytes without looking, for GET.
 """
@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import server as servers
-from raw_s3 import Outcome, Signer, load
+from _raw_s3 import Outcome, Signer, load
 from s3_large import cpu_s, memory_mib, serving
 
 from bakehouse.storage.records import Put, commit

@@ -28,7 +28,7 @@ from pathlib import Path
 
 import boto3
 import server as servers
-from raw_s3 import Signer, read_response
+from _raw_s3 import Signer, read_response
 
 from bakehouse import keys
 

@@ -35,7 +35,11 @@ def to_second(moment: datetime) -> datetime:
     return moment.replace(microsecond=0)
 
 
+def to_iso(moment: datetime) -> str:
+    """AWS's text form in whole seconds: ``2026-11-23T01:03:15Z``."""
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
 def to_iso_ms(moment: datetime) -> str:
     """AWS's text form with milliseconds: ``2026-11-23T01:03:15.287Z``."""
-    utc = moment.astimezone(UTC)
-    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

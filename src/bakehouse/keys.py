@@ -8,10 +8,8 @@ for some services or for all.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import itertools
 import json
-import os
 import re
 import secrets
 import string
@@ -23,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from bakehouse.faults import AlreadyExists, InvalidInput, NotFound, StorageFailed
-from bakehouse.storage.files import write_durably
+from bakehouse.storage.files import alone_in, write_durably
 
 FILE_NAME = "credentials.json"
 OWN_NAME = "SageMaker"
@@ -232,14 +230,12 @@ def _changing(folder: Path) -> Iterator[list[KeyPair]]:
 def _locked(folder: Path) -> Iterator[None]:
     """Keep other processes, and other threads, from changing the keys."""
     try:
-        lock = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+        with alone_in(folder):
+            for left in folder.glob(f"{FILE_NAME}.*.new"):  # by a process that was killed
+                left.unlink(missing_ok=True)
+            yield
     except OSError as error:
         raise _unwritable(folder / FILE_NAME, error) from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(lock)
 
 
 def _parsed(text: str) -> list[KeyPair] | None:

@@ -31,7 +31,7 @@ from bakehouse.functions.definition import spoken_name
 from bakehouse.functions.functions import Functions
 from bakehouse.hosting.hosting import Hosting
 from bakehouse.notifications import Notifications
-from bakehouse.notifications.targets import Caller
+from bakehouse.notifications.targets import RunOperation
 from bakehouse.registry import ModelPackages, Tags
 from bakehouse.server import Server
 from bakehouse.services import (
@@ -147,9 +147,7 @@ class Bakehouse:
 
     def client_environment(self) -> Mapping[str, str]:
         """The variables that make any AWS client speak to this server."""
-        return keys.client_environment(
-            self._endpoint, self._keyring.own(), self._settings.region
-        )
+        return keys.client_environment(self._endpoint, self._keyring.own(), self._settings.region)
 
     # The parts, each with what it needs of the others
 
@@ -246,7 +244,7 @@ def sagemaker_shape(name: str) -> Shape:
     return service_model("sagemaker").shape_for(name)
 
 
-def _open_stores(settings: Settings, call: Caller) -> _Stores:
+def _open_stores(settings: Settings, call: RunOperation) -> _Stores:
     """The stores; changes of objects are told by ``call``, which runs our own operations."""
     records = SqliteRecords(settings.data / "records.sqlite")
     logs, blobs = LogStore(records), FileBlobs(settings.data / "blobs")
@@ -257,9 +255,7 @@ def _open_stores(settings: Settings, call: Caller) -> _Stores:
         account_id=settings.account_id,
         region=settings.region,
     )
-    objects = ObjectStore(
-        records, blobs, object_bytes=settings.object_bytes, watch=notifications
-    )
+    objects = ObjectStore(records, blobs, object_bytes=settings.object_bytes, watch=notifications)
     return _Stores(records, objects, logs, MetricStore(records), notifications)
 
 

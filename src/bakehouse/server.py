@@ -111,7 +111,7 @@ class Server:
     async def answer(self, request: Request) -> Response:
         """Answer one request."""
         if request.path == HEALTH_PATH:
-            return _health(request)
+            return _health()
         if self._open_to_all and not _is_local(request):
             return _foreign(request)
         claim = claim_of(request)
@@ -167,7 +167,7 @@ def _request(scope: Scope, body: ReceivedBody) -> Request:
     return Request(scope["method"], path, scope["query_string"].decode("latin-1"), headers, body)
 
 
-def _health(request: Request) -> Response:
+def _health() -> Response:
     text = f'{{"server":"bakehouse","version":"{__version__}"}}'
     return Response(200, {"content-type": "application/json"}, text.encode())
 
@@ -176,11 +176,13 @@ def _is_local(request: Request) -> bool:
     """Whether a request comes from a program on this machine, rather than from a web page in it.
 
     Pages of other sites send ``Origin``, and by rebinding a name they reach 127.0.0.1 with that
-    name as ``Host``. Where signatures are verified neither does any harm.
+    name as ``Host``; with a picture or a link they send neither, but browsers then tell of it in
+    ``Sec-Fetch-Site``. Where signatures are verified nothing of that does any harm.
     """
+    if "origin" in request.headers or request.headers.get("sec-fetch-site", "none") != "none":
+        return False
     host = request.headers.get("host", "").rpartition(":")[0] or request.headers.get("host", "")
-    here = host in ("127.0.0.1", "localhost", "[::1]") or host.endswith(".localhost")
-    return "origin" not in request.headers and here
+    return host in ("127.0.0.1", "localhost", "[::1]") or host.endswith(".localhost")
 
 
 def _foreign(request: Request) -> Response:

@@ -10,8 +10,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
+from bakehouse.cli import starting
 from support.server import ServerProcess
 
 
@@ -84,6 +86,32 @@ def test_a_second_server_is_sent_to_the_first(server: ServerProcess) -> None:
     """A data folder that is in use is answered with the address of the server that has it."""
     done = bakehouse("up", "--port", "0", "--data", server.data)
     refused(done, str(server.data), server.endpoint, "bakehouse down")
+
+
+def test_advice_names_the_data_folder_that_was_given(tmp_path: Path) -> None:
+    """A command that says what to type next has --data in it where it was needed itself."""
+    folder = tmp_path / "a b"
+    advice = f"`bakehouse up --data '{folder}'`"
+    assert advice in bakehouse("status", "--data", folder).stdout
+    assert advice in bakehouse("env", "--data", folder).stderr
+    refused(bakehouse("proxy", "--data", folder), advice)
+    usual = bakehouse("status", HOME=str(tmp_path))
+    assert "`bakehouse up`" in usual.stdout
+
+
+def test_a_taken_port_of_the_proxy_is_named(server: ServerProcess, taken_port: int) -> None:
+    """The message has address and port, and says which port is always free."""
+    done = bakehouse("proxy", "--port", str(taken_port), "--data", server.data)
+    refused(done, f"127.0.0.1:{taken_port}", "in use", "Port 0")
+
+
+def test_a_server_that_ends_without_a_word_is_looked_for_on_the_disk(tmp_path: Path) -> None:
+    """Where its log is empty, the message says what may be wrong and how to see it."""
+    (log := tmp_path / "server.log").touch()
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait(20)
+        with pytest.raises(click.ClickException, match="room on the disk"):
+            starting.wait_until_ready(tmp_path, process, log)
 
 
 @pytest.mark.parametrize("command", ["up", "env"])

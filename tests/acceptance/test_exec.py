@@ -184,13 +184,15 @@ def test_the_command_owns_the_terminal(server: ServerProcess) -> None:
     if process == 0:
         words = command(server.data, sys.executable, "-c", code)
         os.execve(words[0], words, surroundings())
-    shown = b""
-    while b"\n" not in shown and select.select([terminal], [], [], PATIENCE_S)[0]:
-        shown += os.read(terminal, 1000)
-    assert shown.split() == [b"ready", b"True"]
-    os.write(terminal, b"\x03")
-    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 1
-    os.close(terminal)
+    try:
+        shown = b""
+        while b"\n" not in shown and select.select([terminal], [], [], PATIENCE_S)[0]:
+            shown += os.read(terminal, 1000)
+        assert shown.split() == [b"ready", b"True"]
+        os.write(terminal, b"\x03")
+        assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 1
+    finally:
+        os.close(terminal)  # a hang-up, for what still runs
 
 
 def test_the_server_ends_also_when_exec_is_killed(tmp_path: Path) -> None:

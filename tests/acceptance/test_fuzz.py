@@ -122,8 +122,8 @@ def garbage(server: ServerProcess, seed: int, number: int) -> None:
 
 
 def test_spoilt_requests_are_answered(house: ServerProcess) -> None:
-    """Some hundred requests, as many as there is time for in every run."""
-    assert fuzz(house, 1, 500) == []
+    """Three hundred requests, as many as there is time for in every run."""
+    assert fuzz(house, 1, 300) == []
     garbage(house, 1, 20)
     assert fuzz(house, 2, 10) == []
 

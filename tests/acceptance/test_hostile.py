@@ -178,6 +178,8 @@ def test_without_signatures_web_pages_are_not_served(tmp_path: Path) -> None:
             ({}, 200),
             ({"Origin": "https://evil.example"}, 403),
             ({"Host": "evil.example:4566"}, 403),
+            ({"Sec-Fetch-Site": "cross-site"}, 403),
+            ({"Sec-Fetch-Site": "none"}, 200),
         ):
             connection = http.client.HTTPConnection(netloc, timeout=10)
             connection.request("GET", "/", headers=headers)

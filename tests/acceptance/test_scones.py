@@ -193,9 +193,10 @@ def test_a_gate_that_accepts_everything_is_caught(ran: Ran, tmp_path: Path) -> N
             code = GATE_THAT_ACCEPTS_ALL
         with zipfile.ZipFile(packages / f"{name}.zip", "w") as archive:
             archive.writestr("lambda_function.py", code)
-    planted = run_workflow(
-        ran.server, ran.data, tmp_path / "out", "--packages", str(packages), "--seed", "1"
-    )
+    few = tmp_path / "data"  # how well the model does plays no part
+    write_folder(few, draw_vehicles(seed=1, train=4, test=10))
+    words = ["--packages", str(packages), "--seed", "1", "--images", "20"]
+    planted = run_workflow(ran.server, few, tmp_path / "out", *words)
     assert planted.exit_code == 3, planted.output
     assert planted.summary["gate"]["verdict"] == "mismatch"
     assert planted.summary["gate"]["rejected"] == 0

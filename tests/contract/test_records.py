@@ -435,7 +435,7 @@ def test_a_failing_commit_tells_all_who_wait_and_the_writer_goes_on(tmp_path: Pa
     with pytest.raises(StorageFailed):
         records.submit(Put("k", "b", {})).result()
     with pytest.raises(StorageFailed):
-        records.get("k", "a")
+        records.get("k", "never read before")
     commit(records, Append("j", [{}]))
     assert records.journal("j") == [(1, {})]
     other.close()

@@ -23,6 +23,14 @@ def test_a_folder_keeps_its_keys(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [keys.FILE_NAME]
 
 
+def test_what_a_killed_process_left_goes_with_the_next_change(tmp_path: Path) -> None:
+    """No file with secrets stays beside the keys."""
+    keys.load_or_make(tmp_path)
+    (tmp_path / f"{keys.FILE_NAME}.0123456789ab.new").write_bytes(b"{")
+    keys.add(tmp_path, None, (), clock.now())
+    assert [path.name for path in tmp_path.iterdir()] == [keys.FILE_NAME]
+
+
 def test_two_folders_have_different_keys(tmp_path: Path) -> None:
     """Nobody's secret is known beforehand."""
     one, other = tmp_path / "one", tmp_path / "other"

@@ -311,7 +311,7 @@ def _conclude(
     summary = _summary(out)
     if not summary:
         log = out / "workflow.log"
-        said = starting.last_line(log)
+        said = starting.last_line(log) or "nothing"
         text = f"The workflow ended with exit code {status}. {log} ends with: {said}"
         raise click.ClickException(text)
     rows = _rows(summary, data, picture, taken, seconds)

@@ -42,7 +42,8 @@ def command(data: Path | None, form: str, shim: bool) -> None:
     settings = options.settings(data=data)
     found = running.find(settings.data)
     if found is None:
-        click.echo("No server runs yet; start it with `bakehouse up`.", err=True)
+        up = options.typed("bakehouse up", settings.data)
+        click.echo(f"No server runs yet; start it with `{up}`.", err=True)
     with options.data_folder_errors(settings.data):
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     client = client_of(found or _expected(settings), settings.data, shim=shim)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,13 @@ def settings(**chosen: Any) -> Settings:
     """The settings from the environment and the command line."""
     with faults_as_messages():
         return settings_from(os.environ, **chosen)
+
+
+def typed(command: str, folder: Path) -> str:
+    """A command as a user has to type it: with ``--data`` where the folder is not the usual one."""
+    if folder == settings_from({}).data:
+        return command
+    return f"{command} --data {shlex.quote(str(folder))}"
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from bakehouse.functions.archives import ZIPPED_BYTES
 from bakehouse.functions.packaging import InstallFailed, Package, pack
 
 
-@click.command(name="package")
+@click.command(name="package", short_help="Zip a folder for Lambda, with its requirements.")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
     "-o",

@@ -17,7 +17,8 @@ In one terminal:
   bakehouse proxy > proxy.env
 In another:
   . ./proxy.env
-  curl https://my-bucket.s3.amazonaws.com/picture.png
+  curl "$(aws s3 presign s3://my-bucket/picture.png \\
+    --endpoint-url https://s3.us-east-1.amazonaws.com)"
 """
 
 
@@ -36,10 +37,13 @@ def command(data: Path | None, port: int) -> None:
     settings = options.settings(data=data)
     found = running.find(settings.data)
     if found is None:
-        raise click.ClickException("No server runs; start one with `bakehouse up`.")
+        up = options.typed("bakehouse up", settings.data)
+        text = f"No server runs with the data folder {settings.data}. Start one with `{up}`."
+        raise click.ClickException(text)
     signals = {signal.SIGINT, signal.SIGTERM}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     with proxy_of(found, settings.data, port) as address:
         client = client_of(found, settings.data, shim=False, proxy=address)
         click.echo(env.shell_lines(variables(client, os.environ), ()))
+        click.echo("The proxy runs with these variables until Ctrl-C.", err=True)
         signal.sigwait(signals)

@@ -89,9 +89,8 @@ def find(folder: Path) -> Running | None:
         return None
     try:
         noted_down = Running(**json.loads((folder / NOTE_NAME).read_text()))
-        os.kill(
-            noted_down.pid, 0
-        )  # a server that was killed left its note; the next one is starting
+        # A server that was killed left its note, and the next one may be starting.
+        os.kill(noted_down.pid, 0)
     except (OSError, ValueError, TypeError):
         return None
     return noted_down

@@ -18,7 +18,7 @@ import uvloop
 
 from bakehouse import clock
 from bakehouse.cli import options, running
-from bakehouse.cli.http_connection import HttpConnection
+from bakehouse.cli.bounded_http import BoundedHeads
 from bakehouse.faults import Conflict
 from bakehouse.runtime import Bakehouse
 from bakehouse.settings import Settings
@@ -81,7 +81,7 @@ async def _serve(
     gc.set_threshold(*_GC_THRESHOLDS)
     config = uvicorn.Config(
         house.server,
-        http=HttpConnection,
+        http=BoundedHeads,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -100,7 +100,8 @@ async def _serve(
     note = running.Running(os.getpid(), endpoint, settings.region, now, settings.account_id)
     with running.noted(settings.data, note):
         click.echo(f"bakehouse is ready at {endpoint}  (data: {settings.data})")
-        click.echo('In another terminal:  eval "$(bakehouse env)"      Ctrl-C ends the server.')
+        env = options.typed("bakehouse env", settings.data)
+        click.echo(f'In another terminal:  eval "$({env})"      Ctrl-C ends the server.')
         await server.serve(sockets=[listener])
     await house.stop()
 
@@ -131,7 +132,8 @@ def _open(settings: Settings, endpoint: str) -> Bakehouse:
         other = running.find(settings.data)
         where = f" at {other.endpoint} (process {other.pid})" if other else ""
         text = f"A server already runs with the data folder {settings.data}{where}."
-        hint = "End it with `bakehouse down`, or choose another folder with --data."
+        down = options.typed("bakehouse down", settings.data)
+        hint = f"End it with `{down}`, or choose another folder with --data."
         raise click.ClickException(f"{text} {hint}") from conflict
 
 

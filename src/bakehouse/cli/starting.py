@@ -79,8 +79,7 @@ def wait_until_ready(folder: Path, process: subprocess.Popen[bytes], log: Path) 
     while (found := running.find(folder)) is None:
         ended = process.poll() is not None and not lock.is_taken(folder)
         if ended or time.monotonic() > deadline:
-            text = f"The server did not start. {log} ends with: {last_line(log)}"
-            raise click.ClickException(text)
+            raise click.ClickException(f"The server did not start. {_said(log)}")
         time.sleep(0.01)
     return found
 
@@ -97,7 +96,13 @@ def _let_go(process: subprocess.Popen[bytes], use: running.Use) -> None:
         process.stdin.close()
 
 
+def _said(log: Path) -> str:
+    if said := last_line(log):
+        return f"{log} ends with: {said}"
+    return f"{log} says nothing: is there room on the disk? `bakehouse up` shows what is wrong."
+
+
 def last_line(log: Path) -> str:
-    """The last line of a log that says something."""
+    """The last line of a log that says something; empty where there is none."""
     lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    return lines[-1].strip() if lines else "nothing"
+    return lines[-1].strip() if lines else ""

@@ -21,7 +21,7 @@ def command(data: Path | None) -> None:
     found = running.find(settings.data)
     if found is None:
         click.echo(f"No server runs with the data folder {settings.data}.")
-        click.echo("Start one with `bakehouse up`.")
+        click.echo(f"Start one with `{options.typed('bakehouse up', settings.data)}`.")
         sys.exit(1)
     click.echo(f"running at  {found.endpoint}")
     click.echo(f"since       {found.started}")

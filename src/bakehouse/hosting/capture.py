@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from bakehouse import clock
 from bakehouse.hosting.types import Capture, Invocation, Prediction
 
 
@@ -37,7 +38,7 @@ def capture_line(
         event["customAttributes"] = [asked.custom_attributes]
     if asked.inference_id is not None:
         event["inferenceId"] = asked.inference_id
-    event["inferenceTime"] = f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    event["inferenceTime"] = clock.to_iso(at)
     record = {"captureData": sides, "eventMetadata": event, "eventVersion": "0"}
     return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
 

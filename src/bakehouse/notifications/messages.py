@@ -82,7 +82,7 @@ def event_of(change: Change, *, account_id: str, region: str) -> Event:
         "detail-type": "Object Deleted" if change.event in _DELETIONS else "Object Created",
         "source": "aws.s3",
         "account": account_id,
-        "time": f"{change.at:%Y-%m-%dT%H:%M:%SZ}",
+        "time": clock.to_iso(change.at),
         "region": region,
         "resources": [f"arn:aws:s3:::{change.bucket}"],
         "detail": detail,

@@ -13,7 +13,7 @@ from bakehouse.notifications.inputs import Event
 from bakehouse.notifications.messages import event_of, record_of
 from bakehouse.notifications.outbox import Outbox, event_row, message_row, new_message
 from bakehouse.notifications.rules import Rules
-from bakehouse.notifications.targets import Caller
+from bakehouse.notifications.targets import RunOperation
 from bakehouse.storage.object_info import SETTING, Change
 from bakehouse.storage.records import Put, Records, commit_async
 
@@ -38,7 +38,7 @@ class Notifications:
         self,
         records: Records,
         *,
-        call: Caller,
+        call: RunOperation,
         append_log: Callable[[str, str, Sequence[tuple[int, str]]], object],
         account_id: str,
         region: str,

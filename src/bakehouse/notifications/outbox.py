@@ -19,7 +19,7 @@ from bakehouse import clock
 from bakehouse.faults import Fault, Rejected
 from bakehouse.notifications.inputs import Event, input_of
 from bakehouse.notifications.rules import Rule, Rules, Target
-from bakehouse.notifications.targets import Caller, Undelivered, deliver
+from bakehouse.notifications.targets import RunOperation, Undelivered, deliver
 from bakehouse.storage.records import Delete, Put, Record, Records, Write, commit_async
 
 IN_FLIGHT = 8
@@ -66,7 +66,7 @@ class Outbox:
         report: is told of what is given up.
     """
 
-    def __init__(self, records: Records, rules: Rules, call: Caller, report: Report) -> None:
+    def __init__(self, records: Records, rules: Rules, call: RunOperation, report: Report) -> None:
         self._records, self._rules = records, rules
         self._call, self._report = call, report
         self._loop: asyncio.AbstractEventLoop | None = None

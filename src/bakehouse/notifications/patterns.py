@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from bakehouse.faults import InvalidInput
+from bakehouse.notifications.wildcards import compile_wildcard
 
 PATTERN_BYTES = 4096
 """The longest pattern, in UTF-8."""
@@ -23,6 +24,7 @@ Matcher = Callable[[Any], bool]
 """Whether an event, or an object in one, is meant."""
 
 _ABSENT = object()
+_MOST_LEVELS = 50
 _ORDERS: dict[str, Callable[[float, float], bool]] = {
     "=": lambda a, b: a == b,
     "<": lambda a, b: a < b,
@@ -50,18 +52,20 @@ def compile_pattern(text: str) -> Matcher:
     return _object(pattern, "")
 
 
-def _object(pattern: dict[str, Any], path: str) -> Matcher:
+def _object(pattern: dict[str, Any], path: str, level: int = 1) -> Matcher:
+    if level > _MOST_LEVELS:
+        raise _invalid(f"It is nested more than {_MOST_LEVELS} levels deep")
     if not pattern:
         raise _invalid(f"Empty objects are not allowed{_at(path)}")
-    parts = [_member(name, value, f"{path}.{name}") for name, value in pattern.items()]
+    parts = [_member(name, value, f"{path}.{name}", level) for name, value in pattern.items()]
     return lambda event: all(part(event) for part in parts)
 
 
-def _member(name: str, value: Any, path: str) -> Matcher:
+def _member(name: str, value: Any, path: str, level: int) -> Matcher:
     if name == "$or":
-        return _either(value, path)
+        return _either(value, path, level)
     if isinstance(value, dict):
-        inside = _object(value, path)
+        inside = _object(value, path, level + 1)
         return lambda event: any(inside(found) for found in _objects(event, name))
     if not isinstance(value, list):
         raise _invalid(f'"{name}" must be an object or an array')
@@ -71,12 +75,12 @@ def _member(name: str, value: Any, path: str) -> Matcher:
     return lambda event: any(test(found) for found in _values(event, name) for test in tests)
 
 
-def _either(value: Any, path: str) -> Matcher:
+def _either(value: Any, path: str, level: int) -> Matcher:
     if not isinstance(value, list) or len(value) < 2:
         raise _invalid('"$or" must be an array of at least 2 objects')
     if not all(isinstance(item, dict) for item in value):
         raise _invalid('Every item of "$or" must be an object')
-    choices = [_object(item, path) for item in value]
+    choices = [_object(item, path, level + 1) for item in value]
     return lambda event: any(choice(event) for choice in choices)
 
 
@@ -160,41 +164,10 @@ def _folding(operand: Any) -> tuple[Any, bool]:
 
 
 def _wildcard(pattern: str) -> Callable[[str], bool]:
-    """A text in which ``*`` stands for anything, unless a backslash stands before it."""
-    first, *more = _pieces(pattern)
-    if not more:
-        return lambda text: text == first
-    *between, last = more
-
-    def test(text: str) -> bool:
-        if len(text) < len(first) + len(last) or not text.startswith(first):
-            return False
-        position, end = len(first), len(text) - len(last)
-        for piece in between:
-            position = text.find(piece, position, end)
-            if position < 0:
-                return False
-            position += len(piece)
-        return text.endswith(last)
-
-    return test
-
-
-def _pieces(pattern: str) -> list[str]:
-    """The texts between the stars of a wildcard."""
-    pieces, rest = [""], iter(pattern)
-    for letter in rest:
-        if letter == "*":
-            if pieces[-1] == "" and len(pieces) > 1:
-                raise _invalid("Consecutive wildcard characters are not allowed")
-            pieces.append("")
-            continue
-        if letter == "\\":
-            letter = next(rest, "")  # the letter after a backslash is itself
-            if letter not in ("*", "\\"):
-                raise _invalid("Invalid escape character: only \\* and \\\\ are allowed")
-        pieces[-1] += letter
-    return pieces
+    try:
+        return compile_wildcard(pattern)
+    except ValueError as error:
+        raise _invalid(str(error)) from error
 
 
 def _ignoring_case(wanted: str) -> Callable[[str], bool]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from bakehouse.faults import CallRefused, InvalidInput, WorkFailed
 
-Caller = Callable[[str, str, dict[str, Any]], Awaitable[dict[str, Any]]]
+RunOperation = Callable[[str, str, dict[str, Any]], Awaitable[dict[str, Any]]]
 """Runs one of our own operations: botocore's service name, the operation, its parameters."""
 
 _FUNCTION = re.compile(r"arn:aws:lambda:[a-z0-9-]+:\d{12}:function:[\w-]{1,64}(:[\w$-]+)?")
@@ -44,7 +44,7 @@ def kind_of(arn: str) -> str:
     raise InvalidInput("Arn", arn, "the ARN of a Lambda function or of a state machine")
 
 
-async def deliver(call: Caller, arn: str, text: str, name: str) -> None:
+async def deliver(call: RunOperation, arn: str, text: str, name: str) -> None:
     """Deliver a message, and return when it has been dealt with.
 
     Args:
@@ -66,7 +66,7 @@ async def deliver(call: Caller, arn: str, text: str, name: str) -> None:
         raise Undelivered(str(refused), None if is_passing else 1) from refused
 
 
-async def _invoke(call: Caller, arn: str, text: str) -> None:
+async def _invoke(call: RunOperation, arn: str, text: str) -> None:
     """Invoke a function and wait for it: what a queue in memory forgets, the message would too."""
     answer = await call("lambda", "Invoke", {"FunctionName": arn, "Payload": text.encode()})
     if answer.get("FunctionError"):
@@ -74,7 +74,7 @@ async def _invoke(call: Caller, arn: str, text: str) -> None:
         raise Undelivered(f"The handler failed: {told}", _OF_A_HANDLER)
 
 
-async def _start(call: Caller, arn: str, text: str, name: str) -> None:
+async def _start(call: RunOperation, arn: str, text: str, name: str) -> None:
     params = {"stateMachineArn": arn, "name": name, "input": text}
     try:
         await call("stepfunctions", "StartExecution", params)

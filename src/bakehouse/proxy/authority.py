@@ -6,12 +6,9 @@ Its key stays in a file for its owner. The certificate carries a critical name c
 
 from __future__ import annotations
 
-import fcntl
 import os
 import ssl
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -29,7 +26,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from bakehouse.client_side.environment import AWS_DOMAINS, is_of_aws
 from bakehouse.faults import StorageFailed
-from bakehouse.storage.files import write_durably
+from bakehouse.storage.files import alone_in, write_durably
 
 _FILE = "authority.pem"
 _AUTHORITY_LIFE = timedelta(days=3650)
@@ -120,21 +117,10 @@ def load_or_make(folder: Path) -> Authority:
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _alone(folder):
+        with alone_in(folder):  # two commands that start at the same time have one authority
             return _load(folder / _FILE) or _make(folder / _FILE)
     except OSError as error:
         raise StorageFailed(f"The authority in {folder} cannot be used: {error}.") from error
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Two commands that start at the same time have one authority."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _load(file: Path) -> Authority | None:

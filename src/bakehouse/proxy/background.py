@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import secrets
 import signal
 import threading
@@ -74,7 +75,8 @@ class _Thread:
         try:
             asyncio.run(self._serve(proxy, port))
         except OSError as error:
-            self._begun.set_exception(StorageFailed(f"The proxy cannot listen: {error}."))
+            text = f"127.0.0.1:{port} cannot be listened on: {os.strerror(error.errno or 0)}."
+            self._begun.set_exception(StorageFailed(f"{text} Port 0 takes any free one."))
 
     async def _serve(self, proxy: Proxy, port: int) -> None:
         loop, end = asyncio.get_running_loop(), asyncio.Event()

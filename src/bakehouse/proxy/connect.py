@@ -23,7 +23,7 @@ HEAD_S = 10.0
 CONNECTIONS = 512
 _TARGET = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]{1,253}):(?P<port>[0-9]{1,5})")
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 class Proxy:
@@ -57,7 +57,7 @@ class Proxy:
         try:
             await self._answer(reader, writer)
         except (OSError, TimeoutError, EOFError) as error:
-            log.info("A connection ended early: %s", error)
+            _log.info("A connection ended early: %s", error)
         finally:
             self._connections -= 1
             writer.close()

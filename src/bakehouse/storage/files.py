@@ -5,7 +5,8 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -34,6 +35,21 @@ def write_durably(path: Path, content: bytes, mode: int = 0o600) -> None:
             beside.unlink()
         raise
     sync_folder(path.parent)
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Keep every other process and thread that asks for the same out of a folder for a block.
+
+    Raises:
+        OSError: the folder cannot be opened.
+    """
+    lock = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
 
 
 def write_all(file: int, content: bytes) -> None:

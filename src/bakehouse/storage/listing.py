@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from bakehouse.storage.object_info import KEY_BYTES, OBJECT, Listing, ObjectInfo, info_from
-from bakehouse.storage.records import Record, Records
+from bakehouse.storage.object_info import KEY_BYTES, OBJECT, Listing, info_from
+from bakehouse.storage.records import Record, Records, every
 
 AFTER_ALL_KEYS = "\U0010ffff" * (KEY_BYTES // 4)
 """Appended to a common prefix, it comes after all keys that start with it."""
-_PAGE = 128
+PAGE = 128
+"""How many rows are read at once where most of them may be passed over."""
 T = TypeVar("T")
 Place = tuple[str, str]
 """Where a listing of several things by one key goes on: after a key, or after one id of it."""
@@ -20,48 +21,19 @@ def listing_of(
     records: Records, bucket: str, prefix: str, delimiter: str, after: str, limit: int
 ) -> Listing:
     """Up to ``limit`` keys and common prefixes that come after ``after``, in order."""
-    objects: list[ObjectInfo] = []
-    prefixes: list[str] = []
-    last = after
-    if limit == 0:
-        return Listing([], [], None)
-    for row in _walk(records, bucket, prefix, delimiter, after, limit):
-        if len(objects) + len(prefixes) == limit:
-            return Listing(objects, prefixes, last)
-        if isinstance(row, str):
-            prefixes.append(row)
-            last = row
-        else:
-            objects.append(info_from(bucket, row))
-            last = objects[-1].key
-    return Listing(objects, prefixes, None)
 
+    def rows_after(place: Place) -> Iterator[Record]:
+        start = f"{bucket}/{place[0]}" if place[0] else ""
+        page = PAGE if delimiter else limit + 1
+        return every(records, OBJECT, prefix=f"{bucket}/{prefix}", after=start, page=page)
 
-def _walk(
-    records: Records, bucket: str, prefix: str, delimiter: str, after: str, limit: int
-) -> Iterator[Record | str]:
-    """Rows, and common prefixes as text, in order, from the first after ``after``."""
-    page = _PAGE if delimiter else limit + 1
-    rolled = common_prefix(after, prefix, delimiter)
-    if rolled is not None and after == rolled:
-        after = rolled + AFTER_ALL_KEYS
-    else:
-        rolled = None
-    while rows := _page(records, bucket, prefix, after, page):
-        for row in rows:
-            key = row.key[len(bucket) + 1 :]
-            if rolled is not None and key.startswith(rolled):
-                continue
-            rolled = common_prefix(key, prefix, delimiter)
-            yield row if rolled is None else rolled
-        if len(rows) < page:
-            return
-        after = key if rolled is None else rolled + AFTER_ALL_KEYS
+    def key_of(row: Record) -> str:
+        return row.key[len(bucket) + 1 :]
 
-
-def _page(records: Records, bucket: str, prefix: str, after: str, limit: int) -> list[Record]:
-    start = f"{bucket}/{after}" if after else ""
-    return records.scan(OBJECT, prefix=f"{bucket}/{prefix}", after=start, limit=limit)
+    items = rolled_up(rows_after, key_of, prefix, delimiter, (after, ""))
+    rows, prefixes, last = first_of(items, lambda row: (key_of(row), ""), limit)
+    objects = [info_from(bucket, row) for row in rows]
+    return Listing(objects, prefixes, None if last is None else last[0])
 
 
 def common_prefix(key: str, prefix: str, delimiter: str) -> str | None:
@@ -93,7 +65,7 @@ def rolled_up(
         for item in items:
             if rolled is not None and key_of(item).startswith(rolled):
                 skipped += 1
-                if skipped == _PAGE:  # many share the prefix: to look for the next key is faster
+                if skipped == PAGE - 1:  # many share the prefix: to look for the next key is faster
                     start = (rolled + AFTER_ALL_KEYS, "")
                     break
                 continue

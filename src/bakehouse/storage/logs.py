@@ -25,14 +25,14 @@ from bakehouse.storage.log_info import (
     to_event,
     to_stream,
 )
-from bakehouse.storage.log_search import Place, Query, search
+from bakehouse.storage.log_search import Place, Query, event_bytes, search
 from bakehouse.storage.records import Delete, Insert, Put, Records, Write, commit
 from bakehouse.storage.series import SeriesStore
 
 PAGE_EVENTS = 10_000
 """The most events that one page holds."""
 PAGE_BYTES = 1 << 20
-"""The most bytes that one page holds; an event counts as its message in UTF-8 and 26 bytes."""
+"""The most bytes that one page holds, as :func:`event_bytes` counts them."""
 
 _GROUP, _STREAM = "logs/group", "logs/stream"
 _KEPT_SEGMENTS = 100
@@ -103,7 +103,8 @@ class LogStore:
         """Remove a group with its streams and their events; NotFound if there is none."""
         self.group(group)
         keys = [f"{group}:{stream.name}" for stream in self.every_stream(group)]
-        return self._streams.drop(keys, Delete(_GROUP, group))
+        with self._changing:  # a change that has begun is written first, not afterwards
+            return self._streams.drop(keys, Delete(_GROUP, group))
 
     def delete_stream(self, group: str, stream: str) -> Future[None]:
         """Remove a stream with its events; NotFound if the group or the stream is not there."""
@@ -248,7 +249,7 @@ def _page(found: Iterable[LogEvent], to_ms: int | None, limit: int) -> list[LogE
     events: list[LogEvent] = []
     room = PAGE_BYTES
     for event in islice(matching, min(limit, PAGE_EVENTS)):
-        room -= len(event.message.encode()) + 26
+        room -= event_bytes(event.message)
         if events and room < 0:
             break
         events.append(event)

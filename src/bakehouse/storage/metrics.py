@@ -99,25 +99,21 @@ class MetricStore:
         *,
         start: datetime,
         end: datetime,
-        period_s: int | None = None,
         unit: str | None = None,
     ) -> list[Statistic]:
-        """What the series says from ``start`` up to, but not including, ``end``, oldest first.
+        """The data of a series from ``start`` up to, but not including, ``end``, oldest first.
 
-        With ``period_s`` the data of each period (aligned to 1970) and unit become one statistic;
-        without it every datum stays alone, at its own time. ``unit`` leaves out all others.
+        Each stays alone, at its own time; :func:`by_period` puts them together. ``unit`` leaves out
+        all others.
         """
         start_ms, end_ms = clock.to_epoch_ms(start), clock.to_epoch_ms(end)
-        if period_s:
-            start_ms -= start_ms % (period_s * 1000)
         found = self._series.read(_key(namespace, name, dimensions), from_ms=start_ms)
         kept = [
             _to_statistic(entry)
             for entry in found
             if entry.at_ms < end_ms and unit in (None, entry.value["u"])
         ]
-        merged = _merge(kept, period_s) if period_s else kept
-        return sorted(merged, key=lambda statistic: statistic.at)
+        return sorted(kept, key=lambda statistic: statistic.at)
 
     def metrics(self, *, namespace: str = "", after: str = "", limit: int = 500) -> list[Metric]:
         """Up to ``limit`` series, of one namespace or of all.
@@ -208,8 +204,3 @@ def _to_statistic(entry: Entry) -> Statistic:
         mean if low is None else low,
         mean if high is None else high,
     )
-
-
-def _merge(statistics: Iterable[Statistic], period_s: int) -> list[Statistic]:
-    """One statistic for each period and unit."""
-    return [merged(at, unit, data) for (at, unit), data in by_period(statistics, period_s).items()]

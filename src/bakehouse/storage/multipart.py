@@ -6,85 +6,47 @@ completed object takes over their blobs as they are: nothing is copied or read f
 
 from __future__ import annotations
 
-import base64
-import re
 import secrets
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from bakehouse import clock
 from bakehouse.faults import InvalidInput, NotFound
 from bakehouse.storage.digests import Digests, checksum_of_parts
-from bakehouse.storage.listing import Place, first_of, rolled_up
+from bakehouse.storage.listing import PAGE, Place, first_of, rolled_up
 from bakehouse.storage.objects import Expect, ObjectInfo, ObjectStore, check_key
+from bakehouse.storage.parts import (
+    ID_LENGTH,
+    PART_BYTES,
+    Chosen,
+    OpenUpload,
+    Part,
+    UploadListing,
+    check_size,
+    chosen_parts,
+    composite,
+    etag_of,
+    last_of_each,
+    no_part,
+    part_from,
+    part_sums_of,
+    upload_from,
+    upload_row,
+)
 from bakehouse.storage.records import Delete, Document, Put, Record, commit, every
 from bakehouse.storage.uploads import Upload
-from bakehouse.storage.versions import key_prefix, row_prefix, unescaped
+from bakehouse.storage.versions import key_prefix
 
-PART_BYTES = 5 * 1024**2
-"""The smallest part that may be followed by another one."""
+__all__ = ["PART_BYTES", "Chosen", "MultipartUploads", "OpenUpload", "Part", "UploadListing"]
 
 MOST_PARTS = 10_000
 
 _UPLOAD, _PART = "s3/open-upload", "s3/part"
-_ID_LENGTH, _AFTER_ALL_IDS = 32, "\x7f"
-_MD5 = re.compile("[0-9a-f]{32}")
-_PAGE = 128
+_AFTER_ALL_IDS = "\x7f"
 _OLD_UPLOAD = "s3/upload"
 """How uploads were kept whose rows did not sort as their keys do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A part as it was uploaded."""
-
-    number: int
-    size_bytes: int
-    etag: str
-    checksums: dict[str, str]
-    modified: datetime
-    blob: str | None = None
-    """Where its bytes are; None if they are few, and in its row."""
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """A part as a completion names it: by number and ETag, and by checksums if it likes."""
-
-    number: int
-    etag: str
-    checksums: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class OpenUpload:
-    """An upload that waits for parts."""
-
-    upload_id: str
-    key: str
-    started: datetime
-    algorithm: str
-    is_composite: bool
-    """The object's checksum is made of its parts' checksums instead of its bytes."""
-    described: dict[str, Any]
-    """``content_type``, ``metadata``, ``headers`` and so on of the object to be."""
-    is_declared: bool = False
-    """Whoever began the upload named the algorithm."""
-
-
-@dataclass(frozen=True, slots=True)
-class UploadListing:
-    """A page of uploads by key, and of one key in the order in which they were begun."""
-
-    uploads: list[OpenUpload]
-    common_prefixes: list[str]
-    next_after: Place | None
-    """Key and id to give as ``after`` for the next page; None at the end. After a common prefix the
-    id is empty."""
 
 
 class MultipartUploads:
@@ -131,17 +93,17 @@ class MultipartUploads:
             "declared": is_declared,
             "described": described,
         }
-        put = Put(_UPLOAD, _row(bucket, key, upload_id), document)
+        put = Put(_UPLOAD, upload_row(bucket, key, upload_id), document)
         self._contents.submit(put, result=None).result()
         return self.find(bucket, key, upload_id)
 
     def find(self, bucket: str, key: str, upload_id: str) -> OpenUpload:
         """The upload by that id."""
-        row = self._records.get(_UPLOAD, _row(bucket, key, upload_id))
+        row = self._records.get(_UPLOAD, upload_row(bucket, key, upload_id))
         if row is None:
             self._objects.bucket(bucket)
             raise NotFound("upload", upload_id)
-        return _upload_from(bucket, row)
+        return upload_from(bucket, row)
 
     def uploads(
         self,
@@ -185,7 +147,7 @@ class MultipartUploads:
             with self._lock:
                 self._check_open(bucket, key, upload_id)
                 put = Put(_PART, row.key, document, content)
-                return self._contents.submit(put, result=_part_from(row))
+                return self._contents.submit(put, result=part_from(row))
 
         digests = Digests([*checksums, upload.algorithm])
         return Upload(self._contents, digests, self._objects.object_bytes, save)
@@ -197,7 +159,7 @@ class MultipartUploads:
         self.find(bucket, key, upload_id)
         start = f"{upload_id}/{after:05d}"
         rows = self._records.scan(_PART, prefix=f"{upload_id}/", after=start, limit=limit)
-        return [_part_from(row) for row in rows]
+        return [part_from(row) for row in rows]
 
     def complete(
         self,
@@ -222,7 +184,7 @@ class MultipartUploads:
                 Of ``checksum``: the object has another one. Of ``object size``: it has another.
             LimitExceeded: together they are larger than an object may be.
         """
-        chosen = _last_of_each(chosen)
+        chosen = last_of_each(chosen)
         done = self._completed(bucket, key, upload_id, chosen)
         if done is not None:
             return done
@@ -232,8 +194,8 @@ class MultipartUploads:
             self._ending.add(upload_id)
         try:
             self._wait_for_parts(upload_id)
-            parts = _chosen_parts(self.parts(bucket, key, upload_id), chosen)
-            _check_size(parts, size_bytes)
+            parts = chosen_parts(self.parts(bucket, key, upload_id), chosen)
+            check_size(parts, size_bytes)
             return self._assemble(bucket, upload, parts, checksum, expect)
         finally:
             self._ending.discard(upload_id)
@@ -250,7 +212,7 @@ class MultipartUploads:
         """End all uploads of a bucket that was removed."""
         while rows := self._records.scan(_UPLOAD, prefix=f"{bucket}/"):
             for row in rows:
-                upload = _upload_from(bucket, row)
+                upload = upload_from(bucket, row)
                 ends = self._ends(bucket, upload.key, upload.upload_id)
                 self._contents.submit(*ends, result=None).result()
         self._contents.remove_unused()
@@ -274,32 +236,32 @@ class MultipartUploads:
             event="ObjectCreated:CompleteMultipartUpload",
         ) as whole:
             if upload.is_composite:
-                checksums = _composite(parts, upload.algorithm)
+                checksums = composite(parts, upload.algorithm)
             else:
                 checksums = self._of_whole(upload, parts)
             if checksum not in (None, checksums[upload.algorithm]):
                 raise InvalidInput("checksum", checksum, f"the {upload.algorithm} of the object")
             self._fill(whole, upload.upload_id, parts)
             return whole.commit(
-                etag=_etag_of(part.etag for part in parts),
+                etag=etag_of(part.etag for part in parts),
                 checksums=checksums,
                 parts=len(parts),
                 upload=upload.upload_id,
-                part_sums=_part_sums(upload, parts),
+                part_sums=part_sums_of(upload, parts),
             )
 
     def _completed(
         self, bucket: str, key: str, upload_id: str, chosen: Sequence[Chosen]
     ) -> ObjectInfo | None:
         """The object that these parts of an upload became; None if the upload is not over."""
-        if self._records.get(_UPLOAD, _row(bucket, key, upload_id)) is not None:
+        if self._records.get(_UPLOAD, upload_row(bucket, key, upload_id)) is not None:
             return None
         try:
             info = self._objects.head(bucket, key)
         except NotFound:
             return None
         same = info.parted is not None and info.parted.upload_id == upload_id
-        return info if same and info.etag == _etag_of(one.etag for one in chosen) else None
+        return info if same and info.etag == etag_of(one.etag for one in chosen) else None
 
     def _new_id(self) -> str:
         """Later uploads have greater ids."""
@@ -307,11 +269,10 @@ class MultipartUploads:
 
     def _uploads_after(self, bucket: str, prefix: str, after: Place) -> Iterator[OpenUpload]:
         key, upload_id = after
-        last = _row(bucket, key, upload_id or _AFTER_ALL_IDS) if key else ""
+        last = upload_row(bucket, key, upload_id or _AFTER_ALL_IDS) if key else ""
         start = key_prefix(bucket, prefix)
-        while rows := self._records.scan(_UPLOAD, prefix=start, after=last, limit=_PAGE):
-            yield from (_upload_from(bucket, row) for row in rows)
-            last = rows[-1].key
+        for row in every(self._records, _UPLOAD, prefix=start, after=last, page=PAGE):
+            yield upload_from(bucket, row)
 
     def _wait_for_parts(self, upload_id: str) -> None:
         """Let the parts of an ending upload arrive that were handed over before it ended."""
@@ -347,14 +308,14 @@ class MultipartUploads:
     def _chunks(self, upload_id: str, part: Part) -> Iterator[bytes]:
         found = self._contents.open(_PART, f"{upload_id}/{part.number:05d}")
         if found is None:
-            raise _no_part(part.number)
+            raise no_part(part.number)
         yield from found[1].chunks()
         found[1].close()
 
     def _ends(self, bucket: str, key: str, upload_id: str) -> list[Put | Delete]:
         parts = self._records.scan(_PART, prefix=f"{upload_id}/", limit=MOST_PARTS)
         deleted: list[Put | Delete] = [Delete(_PART, part.key) for part in parts]
-        return [Delete(_UPLOAD, _row(bucket, key, upload_id)), *deleted]
+        return [Delete(_UPLOAD, upload_row(bucket, key, upload_id)), *deleted]
 
     def _check_open(self, bucket: str, key: str, upload_id: str) -> None:
         self.find(bucket, key, upload_id)
@@ -366,12 +327,12 @@ class MultipartUploads:
         for row in every(self._records, _OLD_UPLOAD):
             place, _, upload_id = row.key.rpartition("/")
             bucket, _, key = place.partition("/")
-            put = Put(_UPLOAD, _row(bucket, key, upload_id), row.value)
+            put = Put(_UPLOAD, upload_row(bucket, key, upload_id), row.value)
             commit(self._records, put, Delete(_OLD_UPLOAD, row.key))
 
     def _remove_orphans(self) -> None:
         """Remove parts that were committed while their upload ended."""
-        uploads = {row.key[-_ID_LENGTH:] for row in every(self._records, _UPLOAD)}
+        uploads = {row.key[-ID_LENGTH:] for row in every(self._records, _UPLOAD)}
         orphans = [
             Delete(_PART, row.key)
             for row in every(self._records, _PART)
@@ -380,94 +341,3 @@ class MultipartUploads:
         if orphans:
             self._contents.submit(*orphans, result=None).result()
             self._contents.remove_unused()
-
-
-def _last_of_each(chosen: Sequence[Chosen]) -> list[Chosen]:
-    """The parts in order; of one that was sent twice, and is named twice, the last counts."""
-    numbers = [one.number for one in chosen]
-    if numbers != sorted(numbers):
-        raise InvalidInput("part order", numbers, "numbers in ascending order")
-    return list({one.number: one for one in chosen}.values())
-
-
-def _chosen_parts(found: list[Part], chosen: Sequence[Chosen]) -> list[Part]:
-    by_number = {part.number: part for part in found}
-    for one in chosen:
-        part = by_number.get(one.number)
-        if part is None or part.etag != one.etag or not _has_sums(part, one.checksums):
-            raise _no_part(one.number)
-    parts = [by_number[one.number] for one in chosen]
-    for part in parts[:-1]:
-        if part.size_bytes < PART_BYTES:
-            raise InvalidInput("part size", part.size_bytes, f"at least {PART_BYTES} bytes")
-    return parts
-
-
-def _has_sums(part: Part, given: Mapping[str, str]) -> bool:
-    return all(part.checksums.get(name, value) == value for name, value in given.items())
-
-
-def _check_size(parts: list[Part], expected: int | None) -> None:
-    size = sum(part.size_bytes for part in parts)
-    if expected not in (None, size):
-        raise InvalidInput("object size", expected, f"{size}, as the parts have together")
-
-
-def _no_part(number: int) -> InvalidInput:
-    return InvalidInput("part", number, "the number and ETag of a part of this upload")
-
-
-def _etag_of(etags: Iterable[str]) -> str:
-    """S3's ETag of an object of parts: the MD5 of their MD5s and how many they are."""
-    digests, count = Digests(), 0
-    for etag in etags:
-        if not _MD5.fullmatch(etag):
-            return ""
-        digests.update(bytes.fromhex(etag))
-        count += 1
-    return f"{digests.etag}-{count}"
-
-
-def _part_sums(upload: OpenUpload, parts: list[Part]) -> list[str]:
-    if not upload.is_declared:
-        return []
-    return [part.checksums[upload.algorithm] for part in parts]
-
-
-def _composite(parts: list[Part], algorithm: str) -> dict[str, str]:
-    """The checksum of the parts' checksums, with how many they are."""
-    digests = Digests([algorithm])
-    for part in parts:
-        digests.update(base64.b64decode(part.checksums[algorithm]))
-    return {algorithm: f"{digests.checksums[algorithm]}-{len(parts)}"}
-
-
-def _row(bucket: str, key: str, upload_id: str) -> str:
-    return row_prefix(bucket, key) + upload_id
-
-
-def _upload_from(bucket: str, row: Record) -> OpenUpload:
-    upload_id = row.key[-_ID_LENGTH:]
-    key = unescaped(row.key[len(bucket) + 1 : -_ID_LENGTH])
-    value = row.value
-    return OpenUpload(
-        upload_id=upload_id,
-        key=key,
-        started=clock.from_epoch_ms(value["started"]),
-        algorithm=value["algorithm"],
-        is_composite=value["composite"],
-        described=value["described"],
-        is_declared=value.get("declared", False),
-    )
-
-
-def _part_from(row: Record) -> Part:
-    value = row.value
-    return Part(
-        number=int(row.key.partition("/")[2]),
-        size_bytes=value["size"],
-        etag=value["etag"],
-        checksums=value["checksums"],
-        modified=clock.from_epoch_ms(value["modified"]),
-        blob=value.get("blob"),
-    )

@@ -153,15 +153,23 @@ async def commit_async(records: Records, *writes: Write) -> None:
     await asyncio.wrap_future(records.submit(*writes))
 
 
-def every(records: Records, kind: str, *, prefix: str = "") -> Iterator[Record]:
+def every(
+    records: Records, kind: str, *, prefix: str = "", after: str = "", page: int = 1000
+) -> Iterator[Record]:
     """All records of a kind, without their bytes, in the order of their keys.
 
     They are read a page at a time: what is written or removed meanwhile may be among them or not.
+
+    Args:
+        records: where they are.
+        kind: their kind.
+        prefix: what their keys start with.
+        after: the key behind which to begin.
+        page: how many are read at once.
     """
-    after = ""
-    while page := records.scan(kind, prefix=prefix, after=after):
-        yield from page
-        after = page[-1].key
+    while rows := records.scan(kind, prefix=prefix, after=after, limit=page):
+        yield from rows
+        after = rows[-1].key
 
 
 def every_entry(records: Records, journal: str) -> Iterator[Document]:

@@ -15,7 +15,6 @@ import itertools
 import queue
 import sqlite3
 import threading
-from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -28,7 +27,7 @@ import orjson
 
 from bakehouse.faults import Fault, StorageFailed
 from bakehouse.storage import queries
-from bakehouse.storage.recent import UNKNOWN, RecentReads
+from bakehouse.storage.recent import UNKNOWN, Name, RecentReads, Stored
 from bakehouse.storage.records import (
     Append,
     Delete,
@@ -45,7 +44,6 @@ from bakehouse.storage.records import (
 
 _MOST_PER_COMMIT = 512
 _ROWS_TOGETHER = (32, 8, 4, 2)
-_OF_RECORDS = frozenset({queries.PUT, queries.INSERT, queries.DELETE})
 _LAST_CODE_POINT = "\U0010ffff"
 _AFTER_ALL_TEXT = b""
 _PRAGMAS = """
@@ -73,11 +71,16 @@ class _Submission:
     statements: list[_Statement]
     done: Future[None]
 
-    def records(self) -> Iterator[tuple[str, str]]:
-        """Kind and key of each record that is written."""
+    def records(self) -> dict[Name, Stored | None]:
+        """Each record that is written, and what it is then; None if it is removed."""
+        written: dict[Name, Stored | None] = {}
         for statement in self.statements:
-            if statement.sql in _OF_RECORDS:
-                yield statement.values[0], statement.values[1]
+            if statement.sql in (queries.PUT, queries.INSERT):
+                kind, key, value, content = statement.values
+                written[kind, key] = value, content
+            elif statement.sql == queries.DELETE:
+                written[statement.values] = None
+        return written
 
 
 class SqliteRecords:
@@ -101,7 +104,8 @@ class SqliteRecords:
             writer = self._connect()
             writer.executescript(queries.SCHEMA)
         except sqlite3.Error as error:
-            raise StorageFailed(f"{path} cannot be opened as a database: {error}.") from error
+            text = f"{path} cannot be opened as a database: {error}."
+            raise StorageFailed(f"{text} Check the disk, or choose another data folder.") from error
         self._thread = threading.Thread(
             target=self._write_forever, args=(writer,), name="records", daemon=True
         )
@@ -224,7 +228,8 @@ class SqliteRecords:
 
     def _commit_group(self, db: sqlite3.Connection, group: list[_Submission]) -> None:
         refusals: list[Exception | None]
-        self._recent.begin({name for submission in group for name in submission.records()})
+        written = [submission.records() for submission in group]
+        self._recent.begin({name for records in written for name in records})
         try:
             db.execute("BEGIN IMMEDIATE")
             refusals = _apply_together(db, group) or _apply_singly(db, group)
@@ -233,7 +238,8 @@ class SqliteRecords:
             if db.in_transaction:
                 db.execute("ROLLBACK")
             refusals = [StorageFailed(f"{self._path} could not be written: {error}.")] * len(group)
-        self._recent.end()
+        done = [records for records, refusal in zip(written, refusals, strict=True) if not refusal]
+        self._recent.end({name: stored for records in done for name, stored in records.items()})
         for submission, refusal in zip(group, refusals, strict=True):
             if refusal is None:
                 submission.done.set_result(None)

@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bakehouse.storage import versions
-from bakehouse.storage.listing import Place, first_of, rolled_up
+from bakehouse.storage.listing import PAGE, Place, first_of, rolled_up
 from bakehouse.storage.object_info import OBJECT
-from bakehouse.storage.records import Record, Records
+from bakehouse.storage.records import Record, Records, every
 from bakehouse.storage.versions import VERSION, Version
 
-_PAGE = 128
 _CURRENT, _NOT_CURRENT = 0, 1
 _Item = tuple[str, int, Record]
 _OLDEST = "\x7f"
@@ -56,6 +55,7 @@ def _merged(records: Records, bucket: str, prefix: str, after: Place) -> Iterato
     key, version_id = after
     told = after if version_id else ("", "")
     rows = heapq.merge(
+        _heir(records, bucket, prefix, after),
         _current(records, bucket, prefix, key),
         _aside(records, bucket, prefix, key, version_id),
         key=lambda item: item[:2],
@@ -68,9 +68,22 @@ def _merged(records: Records, bucket: str, prefix: str, after: Place) -> Iterato
             yield version
 
 
+def _heir(records: Records, bucket: str, prefix: str, after: Place) -> list[_Item]:
+    """The version that is current since the one with which the last page ended was removed."""
+    key, version_id = after
+    if not version_id or not key.startswith(prefix):
+        return []
+    row = records.get(OBJECT, f"{bucket}/{key}")
+    if row is None or versions.find(records, bucket, key, version_id) is not None:
+        return []
+    order = versions.order_in(version_id)
+    is_older = order is None or versions.order_of(row) < order
+    return [(key, _CURRENT, row)] if is_older else []
+
+
 def _current(records: Records, bucket: str, prefix: str, after: str) -> Iterator[_Item]:
     start = f"{bucket}/{after}" if after else ""
-    for row in _pages(records, OBJECT, f"{bucket}/{prefix}", start):
+    for row in every(records, OBJECT, prefix=f"{bucket}/{prefix}", after=start, page=PAGE):
         yield row.key[len(bucket) + 1 :], _CURRENT, row
 
 
@@ -78,7 +91,8 @@ def _aside(
     records: Records, bucket: str, prefix: str, after: str, version_id: str
 ) -> Iterator[_Item]:
     start = _aside_after(records, bucket, after, version_id) if after else ""
-    for row in _pages(records, VERSION, versions.key_prefix(bucket, prefix), start):
+    inside = versions.key_prefix(bucket, prefix)
+    for row in every(records, VERSION, prefix=inside, after=start, page=PAGE):
         yield versions.key_in(bucket, row), _NOT_CURRENT, row
 
 
@@ -93,10 +107,6 @@ def _aside_after(records: Records, bucket: str, key: str, version_id: str) -> st
     order = versions.order_in(version_id)
     if order is None:
         order = versions.null_order(records, bucket, key)
-    return whole_key if order is None else versions.row_key(bucket, key, order)
-
-
-def _pages(records: Records, kind: str, prefix: str, after: str) -> Iterator[Record]:
-    while rows := records.scan(kind, prefix=prefix, after=after, limit=_PAGE):
-        yield from rows
-        after = rows[-1].key
+    if order is None:  # it was removed: rather some versions twice than one not at all
+        return versions.row_prefix(bucket, key)
+    return versions.row_key(bucket, key, order)

@@ -136,16 +136,18 @@ class ChunkDecoder:
 
     def _on_trailer(self, line: bytes) -> None:
         """One line behind the last chunk; empty ones stand at its end, or before the signature."""
+        self._trailer_bytes += len(line) + 1
+        if self._trailer_bytes > _TRAILER_BYTES:
+            raise _malformed_trailer()
         if not line:
             return
         name, colon, value = line.decode("latin-1").partition(":")
         name, value = name.strip().lower(), value.strip()
-        self._trailer_bytes += len(line)
         if name == _SIGNATURE and self._signed:
             self._trailer_signature = value
             return
         wanted = name in self._announced and name not in self.trailers
-        if not colon or not wanted or self._trailer_bytes > _TRAILER_BYTES:
+        if not colon or not wanted:
             raise _malformed_trailer()
         self.trailers[name] = value
 

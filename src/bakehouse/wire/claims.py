@@ -34,6 +34,7 @@ _ONE_ONLY = (
 )
 _ASYMMETRIC = "AWS4-ECDSA-P256-SHA256"
 _NUMBER = re.compile("-?[0-9]+")
+_AMZ_HEADER = re.compile(r"x-amz-[!#$%&'*+.^_`|~0-9a-z-]+")
 _OF_THE_SIGNATURE = {
     "x-amz-algorithm",
     "x-amz-credential",
@@ -79,7 +80,7 @@ def in_headers(request: Request) -> Request:
     found = {
         name: value
         for name, value in given.items()
-        if name not in left_out and (name.startswith("x-amz-") or name in taken)
+        if name not in left_out and (_AMZ_HEADER.fullmatch(name) or name in taken)
     }
     if not found:
         return request

@@ -226,10 +226,8 @@ class Door:
         meant: _Meant,
         request_id: str,
     ) -> Response:
-        streams = meant.operation in self._streaming
-        limit = None if streams else self._limit(meant.family)
-        let_in = self._entrance.let_in(request, claim, caller, meant.family, limit)
-        request, body = await let_in
+        limit = None if meant.operation in self._streaming else self._limit(meant.family)
+        request, body = await self._entrance.let_in(request, claim, caller, meant.family, limit)
         if caller is not None:
             allow(self.service, caller, meant.operation)
         if not _is_text(request.path):
@@ -240,13 +238,7 @@ class Door:
             meant = _with_form(meant, body)
         operation = self._known(meant)
         compiled = self._compile(operation, meant.family, meant.version)
-        try:
-            params = compiled.read(request, meant.path, meant.form, body)
-        except RecursionError as error:
-            raise parsing.Malformed("The parameters are nested too deeply.") from error
-        if streams:
-            params[str(models.payload_member(compiled.model.input_shape))] = request.body
-        self._check(compiled, params)
+        params = self._params(compiled, request, meant, body)
         if claim is None and self._entrance.is_guarded:
             self.service.unsigned[operation](params)
         call = Call(
@@ -264,6 +256,17 @@ class Door:
         if answer.later is not None:
             return held(response, answer.later, lambda told: compiled.write(told, request_id))
         return response if answer.body is None else replace(response, body=answer.body)
+
+    def _params(self, compiled: _Compiled, request: Request, meant: _Meant, body: bytes) -> Params:
+        """The parameters of a request, parsed and held to the model's constraints."""
+        try:
+            params = compiled.read(request, meant.path, meant.form, body)
+        except RecursionError as error:
+            raise parsing.Malformed("The parameters are nested too deeply.") from error
+        if meant.operation in self._streaming:
+            params[str(models.payload_member(compiled.model.input_shape))] = request.body
+        self._check(compiled, params)
+        return params
 
     @cached_property
     def _streaming(self) -> frozenset[str]:

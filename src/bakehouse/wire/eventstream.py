@@ -45,7 +45,9 @@ def encode_message(headers: Mapping[str, str], payload: bytes) -> bytes:
 
 
 def _header(name: str, value: str) -> bytes:
-    raw_name, raw = name.encode(), value.encode()[:_HEADER_BYTES]
+    raw_name, raw = name.encode(), value.encode()
+    if len(raw) > _HEADER_BYTES:  # cut between two characters
+        raw = raw[:_HEADER_BYTES].decode("utf-8", "ignore").encode()
     return bytes([len(raw_name)]) + raw_name + struct.pack(">BH", _STRING, len(raw)) + raw
 
 

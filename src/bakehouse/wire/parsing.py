@@ -214,8 +214,19 @@ def _in_range(kind: str, value: Any, path: str) -> Any:
     return value
 
 
+_JSON_VALUES, _XML_TAGS = 1_500_000, 400_000
+"""So many may there be in a body: a few megabytes could make gigabytes of empty lists."""
+
+
+def _check_number(body: bytes, signs: bytes, most: int) -> None:
+    """Raise Malformed where a body has more than so many of these bytes in it."""
+    if len(body) > most and sum(body.count(sign) for sign in signs) > most:
+        raise Malformed(f"The body has more than {most} values.")
+
+
 def load_json(body: bytes) -> Any:
     """The value of a JSON body; an empty one is an empty object."""
+    _check_number(body, b",[{", _JSON_VALUES)
     try:
         return orjson.loads(body) if body else {}
     except orjson.JSONDecodeError as error:
@@ -314,6 +325,7 @@ def load_xml(body: bytes) -> ElementTree.Element:
 
     The text is UTF-8 whatever it declares: in UTF-16, which zeros betray, one could hide.
     """
+    _check_number(body, b"<", _XML_TAGS)
     try:
         text = body.decode()
         if "\0" in text or _DECLARATION.search(text):

@@ -42,9 +42,8 @@ def compiled_pattern(pattern: str | None) -> re.Pattern[str] | None:
     if pattern is None:
         return None
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", FutureWarning
-        )  # sets such as [[a] mean in Python what AWS means
+        # Sets such as [[a] mean in Python what AWS means.
+        warnings.simplefilter("ignore", FutureWarning)
         try:
             spelt = _ALIKE.get(pattern) or _for_python(pattern)
             return re.compile(spelt, re.DOTALL | re.ASCII)  # in Java \w is of ASCII only

@@ -79,18 +79,24 @@ class Router:
 
     def __init__(self, model: ServiceModel) -> None:
         self._places: dict[str, dict[str, _Place]] = {}
+        self._told_apart_by: set[str] = set()
         operations = [model.operation_model(name) for name in model.operation_names]
         # An operation that another one has replaced comes last: it often has the same path.
         in_order = sorted(operations, key=lambda o: bool(o.deprecated))
         for rank, operation in enumerate(in_order):
             route = _route(operation, rank)
+            self._told_apart_by |= route.fixed.keys()
             places = self._places.setdefault(route.method, {})
             places.setdefault(route.path.pattern, _Place(route.path)).add(route)
 
     def match(
         self, method: str, path: str, query: Mapping[str, str], headers: Collection[str]
     ) -> tuple[str, dict[str, str]] | None:
-        """The operation's name with its path parameters, decoded; None if there is none."""
+        """The operation's name with its path parameters, decoded; None if there is none.
+
+        A query part that tells operations apart must be one of the operation's own: without this,
+        ``DELETE /bucket?versioning``, which is nothing, would delete the bucket.
+        """
         best: tuple[int, int] = (-1, 0)
         meant: tuple[Route, re.Match[str]] | None = None
         for place in self._places.get(method, {}).values():
@@ -101,7 +107,7 @@ class Router:
                 weight = route.weight(query, headers), -route.rank
                 if weight[0] >= 0 and weight > best:
                     best, meant = weight, (route, found)
-        if meant is None:
+        if meant is None or not self._told_apart_by.isdisjoint(query.keys() - meant[0].fixed.keys()):
             return None
         return meant[0].operation, {k: unquote(v) for k, v in meant[1].groupdict().items()}
 

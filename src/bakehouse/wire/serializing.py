@@ -15,12 +15,12 @@ from xml.sax.saxutils import escape, quoteattr
 import orjson
 from botocore.model import OperationModel, Shape
 
+from bakehouse import clock
 from bakehouse.wire import cbor, eventstream
 from bakehouse.wire.models import payload_member, timestamp_format, wire_name
 from bakehouse.wire.types import Answer, Params, Response
 
 Writer = Callable[[Any], Any]
-
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -34,7 +34,7 @@ def write_timestamp(moment: datetime, form: str) -> str | float:
     if form == "rfc822":
         date = f"{_DAYS[utc.weekday()]}, {utc.day:02d} {_MONTHS[utc.month - 1]} {utc.year:04d}"
         return f"{date} {utc.hour:02d}:{utc.minute:02d}:{utc.second:02d} GMT"
-    return utc.isoformat(timespec="milliseconds")[:-6] + "Z"
+    return clock.to_iso_ms(utc)
 
 
 def text_writer(shape: Shape, timestamps: str) -> Callable[[Any], str]:

@@ -13,13 +13,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_plus
 
+from bakehouse import clock
 from bakehouse.wire.types import AwsError, Request
 
 SERVICE = "s3"
 """The only service that takes this version."""
 SKEW = timedelta(minutes=15)
+"""How far a client's clock may be from ours, in either version."""
 _NO_DATE = "AWS authentication requires a valid Date or x-amz-date header"
 _SUB_RESOURCES = frozenset(
     {
@@ -110,12 +112,8 @@ def _check_expiry(expires: str, now: datetime) -> None:
         raise AwsError("date", text, 403)
     if now.timestamp() > int(expires):
         until = datetime.fromtimestamp(int(expires), UTC)
-        fields = {"Expires": _stamp(until), "ServerTime": _stamp(now)}
+        fields = {"Expires": clock.to_iso(until), "ServerTime": clock.to_iso(now)}
         raise AwsError("expired", "Request has expired", 403, fields)
-
-
-def _stamp(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def strings_to_sign(request: Request, signature: SignatureV2) -> Iterator[bytes]:
@@ -135,12 +133,12 @@ def strings_to_sign(request: Request, signature: SignatureV2) -> Iterator[bytes]
         date = "" if "x-amz-date" in headers else headers.get("date", "")
     first = (
         request.method,
-        headers.get("content-md5", ""),
-        headers.get("content-type", ""),
+        _one_line(headers.get("content-md5", "")),
+        _one_line(headers.get("content-type", "")),
         date,
     )
     amz = sorted(name for name in headers if name.startswith("x-amz-"))
-    lines = "".join(f"{name}:{headers[name].strip()}\n" for name in amz)
+    lines = "".join(f"{name}:{_one_line(headers[name])}\n" for name in amz)
     named = "&".join(sorted(_sub_resources(request.query)))
     for path in _paths(request.path):
         resource = f"{path}?{named}" if named else path
@@ -148,6 +146,11 @@ def strings_to_sign(request: Request, signature: SignatureV2) -> Iterator[bytes]
         yield text.encode("latin-1", "replace")
         if not text.isascii():
             yield text.encode()
+
+
+def _one_line(value: str) -> str:
+    """A header's value as it is signed; from a URL it may hold line ends, and none is the next."""
+    return value.strip().replace("\n", " ")
 
 
 def _paths(path: str) -> tuple[str, ...]:
@@ -158,6 +161,7 @@ def _paths(path: str) -> tuple[str, ...]:
 def _sub_resources(query: str) -> Iterator[str]:
     for part in query.split("&") if query else ():
         name, equals, value = part.partition("=")
+        name = unquote_plus(name)  # as whoever acts on it reads it
         if name in _SUB_RESOURCES:
             yield f"{name}={unquote(value)}" if equals else name
 

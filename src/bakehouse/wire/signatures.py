@@ -17,13 +17,13 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
+from bakehouse import clock
 from bakehouse.wire import signature_v2
 from bakehouse.wire.canonical import canonical_requests
-from bakehouse.wire.signature_v2 import SignatureV2
+from bakehouse.wire.signature_v2 import SKEW, SignatureV2
 from bakehouse.wire.types import AwsError, Caller, Request
 
 ALGORITHM = "AWS4-HMAC-SHA256"
-SKEW = timedelta(minutes=15)
 UNSIGNED = "UNSIGNED-PAYLOAD"
 _STAMP = "%Y%m%dT%H%M%SZ"
 _STAMP_FORM = re.compile(r"\d{8}T\d{6}Z", re.ASCII)
@@ -255,7 +255,7 @@ def _check_time(signature: Signature, now: datetime) -> None:
         text = f"Signature expired: {stamp} is not within 15 minutes of {current}."
         fields = {
             "RequestTime": stamp,
-            "ServerTime": _iso(now),
+            "ServerTime": clock.to_iso(now),
             "MaxAllowedSkewMilliseconds": round(SKEW.total_seconds() * 1000),
         }
         raise AwsError("skew", text, 403, fields)
@@ -286,10 +286,10 @@ def _check_expiry(signature: Signature, signed: datetime, now: datetime) -> None
     if now > until:
         fields = {
             "X-Amz-Expires": signature.expires_s,
-            "Expires": _iso(until),
-            "ServerTime": _iso(now),
+            "Expires": clock.to_iso(until),
+            "ServerTime": clock.to_iso(now),
         }
-        text = f"Signature expired: {_iso(until)} is earlier than {_iso(now)}."
+        text = f"Signature expired: {clock.to_iso(until)} is earlier than {clock.to_iso(now)}."
         raise AwsError("expired", text, 403, fields)
 
 
@@ -305,10 +305,6 @@ def stamp_of(headers: Mapping[str, str]) -> str:
         return parsedate_to_datetime(date).astimezone(UTC).strftime(_STAMP)
     except (ValueError, OverflowError):
         return ""
-
-
-def _iso(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 # Keys

@@ -41,7 +41,7 @@ from bakehouse.states.position import (
 )
 from bakehouse.storage.records import Append, Delete, Put, Records, Write
 from bakehouse.workflows.records import EXECUTION, OPEN, Execution, to_document
-from bakehouse.workflows.tasks import Caller, run_task
+from bakehouse.workflows.tasks import RunOperation, run_task
 
 _LONGEST_S = 365 * 86_400  # an execution's time limit where its machine sets none: a year
 _LONGEST_SLEEP_S = 3600.0  # so that a changed wall clock is noticed
@@ -54,7 +54,7 @@ class World:
     """What an execution needs from outside itself."""
 
     records: Records
-    call: Caller
+    call: RunOperation
     clock: Clock
     region: str
     chance: random.Random

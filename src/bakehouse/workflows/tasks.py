@@ -10,7 +10,7 @@ from bakehouse.faults import CallRefused, Fault
 from bakehouse.states.json_text import NotJson, is_too_large, parse, to_text
 from bakehouse.states.position import RunTask, TaskFailed, TaskSucceeded
 
-Caller = Callable[[str, str, dict[str, Any]], Awaitable[dict[str, Any]]]
+RunOperation = Callable[[str, str, dict[str, Any]], Awaitable[dict[str, Any]]]
 """Runs one of our own operations: botocore's service name, the operation, its parameters.
 
 It gives the botocore-shaped answer, or raises ``CallRefused``.
@@ -19,7 +19,7 @@ It gives the botocore-shaped answer, or raises ``CallRefused``.
 _PASSED_ON = ("FunctionName", "InvocationType", "Qualifier", "ClientContext", "LogType")
 
 
-async def run_task(call: Caller, task: RunTask) -> TaskSucceeded | TaskFailed:
+async def run_task(call: RunOperation, task: RunTask) -> TaskSucceeded | TaskFailed:
     """Call what a task names; failures of whatever kind are the task's result."""
     try:
         if task.resource.kind == "function":
@@ -31,7 +31,7 @@ async def run_task(call: Caller, task: RunTask) -> TaskSucceeded | TaskFailed:
         return TaskFailed("Lambda.SdkClientException", fault.message)
 
 
-async def _run_function(call: Caller, task: RunTask) -> TaskSucceeded | TaskFailed:
+async def _run_function(call: RunOperation, task: RunTask) -> TaskSucceeded | TaskFailed:
     """A function named by its own ARN gets the state's input; its bare answer is the result."""
     params = {"FunctionName": task.resource.arn, "Payload": task.text.encode()}
     answer = await call("lambda", "Invoke", params)
@@ -41,7 +41,7 @@ async def _run_function(call: Caller, task: RunTask) -> TaskSucceeded | TaskFail
     return _result(payload, lambda value: value)
 
 
-async def _run_invoke(call: Caller, task: RunTask) -> TaskSucceeded | TaskFailed:
+async def _run_invoke(call: RunOperation, task: RunTask) -> TaskSucceeded | TaskFailed:
     """``lambda:invoke`` makes the call that its parameters describe and wraps the answer."""
     given = parse(task.text)
     params = {name: given[name] for name in _PASSED_ON if name in given}

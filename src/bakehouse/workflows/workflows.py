@@ -21,7 +21,7 @@ from bakehouse.workflows.records import (
     machine_from_document,
     to_document,
 )
-from bakehouse.workflows.tasks import Caller
+from bakehouse.workflows.tasks import RunOperation
 
 
 class Workflows:
@@ -41,7 +41,7 @@ class Workflows:
         self,
         records: Records,
         *,
-        run_task: Caller,
+        run_task: RunOperation,
         account_id: str,
         region: str,
         max_running: int = 1000,

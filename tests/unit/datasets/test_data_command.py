@@ -8,6 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from bakehouse.cli.data import command
+from bakehouse.datasets.drawn import draw_vehicles
+from bakehouse.datasets.folders import write_folder
 
 
 def test_drawn_images_are_written_and_the_folder_is_printed(tmp_path: Path) -> None:
@@ -22,8 +24,8 @@ def test_drawn_images_are_written_and_the_folder_is_printed(tmp_path: Path) -> N
 def test_other_images_stay_without_replace(tmp_path: Path) -> None:
     """A second run with another seed says what is there and how to go on."""
     out = tmp_path / "images"
+    write_folder(out, draw_vehicles(seed=5, train=2, test=2))
     words = ["--out", str(out), "--drawn", "--seed"]
-    assert CliRunner().invoke(command, [*words, "5"]).exit_code == 0
     refused = CliRunner().invoke(command, [*words, "6"])
     assert refused.exit_code == 1
     assert "holds drawings (bicycle, motorcycle, seed 5); choose another" in refused.stderr

@@ -61,7 +61,7 @@ def _lost(*_: Any) -> Any:
 PLACES = """
     import os, tempfile
     def handler(event, context):
-        open(os.path.join(tempfile.gettempdir(), "x"), "w").close()
+        open(os.path.join(tempfile.gettempdir(), "of-a-sandbox"), "w").close()
         return [os.getcwd(), os.environ["LAMBDA_TASK_ROOT"], tempfile.gettempdir(), __file__]
 """
 
@@ -84,7 +84,7 @@ def test_in_a_namespace_paths_are_those_of_aws(private: Path) -> None:
     """The code is /var/task, the scratch folder /tmp."""
     found = ask_once(private, PLACES, surroundings(private, is_private=True))
     assert found == ["/var/task", "/var/task", "/tmp", "/var/task/app.py"]
-    assert not Path("/tmp/x").exists()
+    assert not Path("/tmp/of-a-sandbox").exists()
 
 
 def test_in_a_namespace_the_code_is_read_only(private: Path) -> None:

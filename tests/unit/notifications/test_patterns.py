@@ -138,6 +138,8 @@ def test_a_pattern_that_is_for_other_events(pattern: dict[str, Any]) -> None:
         '{"$or": [{"source": ["a"]}]}',
         '{"source": ["' + "a" * 4096 + '"]}',
         "[" * 3000,
+        '{"a":' * 51 + '["b"]' + "}" * 51,
+        '{"$or":[' * 51 + '{"a":["b"]},{"a":["b"]}' + "]}" * 51,
     ],
 )
 def test_what_is_no_pattern(text: str) -> None:

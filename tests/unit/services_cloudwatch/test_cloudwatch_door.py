@@ -119,6 +119,24 @@ def test_other_namespaces_are_aligned_to_the_period(cloudwatch: Any) -> None:
     }
 
 
+def test_the_start_is_taken_back_to_its_period(cloudwatch: Any) -> None:
+    """The period in which the start lies counts whole, and the moment of the end does not."""
+    data = [
+        {"MetricName": "edge", "Value": 1.0, "Timestamp": NOON + timedelta(seconds=second)}
+        for second in (5, 60)
+    ]
+    cloudwatch.put_metric_data(Namespace=own(cloudwatch), MetricData=data)
+    answer = cloudwatch.get_metric_statistics(
+        Namespace=own(cloudwatch),
+        MetricName="edge",
+        StartTime=NOON + timedelta(seconds=30),
+        EndTime=NOON + timedelta(seconds=60),
+        Period=60,
+        Statistics=["Sum"],
+    )
+    assert [(point["Timestamp"], point["Sum"]) for point in answer["Datapoints"]] == [(NOON, 1.0)]
+
+
 def test_nothing_measured_is_no_error(cloudwatch: Any) -> None:
     """A metric that nobody has put has no data points."""
     answer = cloudwatch.get_metric_statistics(

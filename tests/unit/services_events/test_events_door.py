@@ -162,17 +162,19 @@ def test_events_are_taken_one_by_one(events: Any) -> None:
         good,
         {**good, "Detail": "[1]"},
         {**good, "Detail": "no JSON"},
+        {**good, "Detail": '{"half": "\\ud800"}'},
+        {**good, "Detail": '{"number": NaN}'},
+        {**good, "Detail": '{"a":' * 900 + "1" + "}" * 900},
         {**good, "Source": "aws.s3"},
         {"Source": "shop", "Detail": "{}"},
         {**good, "EventBusName": "other"},
         {**good, "Resources": ["arn:of:something"], "Time": 1_700_000_000},
     ]
     told = events.put_events(Entries=entries)
-    assert told["FailedEntryCount"] == 5
+    assert told["FailedEntryCount"] == 8
     assert [entry.get("ErrorCode") for entry in told["Entries"]] == [
         None,
-        "MalformedDetail",
-        "MalformedDetail",
+        *["MalformedDetail"] * 5,
         "NotAuthorizedForSourceException",
         "InvalidArgument",
         "ResourceNotFoundException",

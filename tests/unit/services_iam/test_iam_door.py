@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -188,10 +189,11 @@ def test_a_policy_is_made_attached_and_removed(api: Any) -> None:
     assert refusal(api.delete_policy, PolicyArn=arn)[0] == "DeleteConflict"
     found = api.list_attached_role_policies(RoleName="user-of-it")["AttachedPolicies"]
     assert found == [{"PolicyName": "reads", "PolicyArn": arn}]
-    assert [p["Arn"] for p in api.list_policies(Scope="Local")["Policies"]] == [arn]
+    listed = partial(api.list_policies, Scope="Local", PathPrefix="/p/")
+    assert [policy["Arn"] for policy in listed()["Policies"]] == [arn]
     api.detach_role_policy(RoleName="user-of-it", PolicyArn=arn)
     api.delete_policy(PolicyArn=arn)
-    assert api.list_policies(Scope="Local")["Policies"] == []
+    assert listed()["Policies"] == []
 
 
 def test_policies_that_aws_keeps_are_there(api: Any) -> None:

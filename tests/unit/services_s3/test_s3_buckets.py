@@ -143,6 +143,16 @@ def test_start_after_and_marker_begin_behind_a_key(client: Any, filled: str) -> 
         assert [one["Key"] for one in found] == ["b/x/1", "c+d", "é"]
 
 
+def test_what_was_asked_for_comes_back_as_it_was(client: Any, filled: str) -> None:
+    """Also line feeds and percent signs, which botocore lets the server encode."""
+    for text in ("\n", "%", "a b", "é"):
+        old = client.list_objects(Bucket=filled, Prefix=text, Delimiter=text, Marker=text)
+        new = client.list_objects_v2(Bucket=filled, Prefix=text, Delimiter=text, StartAfter=text)
+        assert [old[name] for name in ("Prefix", "Delimiter", "Marker")] == [text] * 3
+        assert [new[name] for name in ("Prefix", "Delimiter", "StartAfter")] == [text] * 3
+    assert client.list_objects(Bucket=filled, Prefix="\x01")["Prefix"] == "%01"
+
+
 def test_page_sizes_have_their_bounds(client: Any, filled: str) -> None:
     """0 is an empty page, more than 1,000 is 1,000, less than 0 is refused."""
     empty = client.list_objects_v2(Bucket=filled, MaxKeys=0)

@@ -154,6 +154,11 @@ def test_a_policy_comes_back_as_the_text_that_it_was(client: Any, bucket: str) -
         '{"Version": "1999-01-01", "Statement": []}',
         statement("b", Effect="Maybe"),
         statement("b", Principal=None),
+        statement("b", Principal=[["*"]]),
+        statement("b", Principal=None, NotPrincipal={"AWS": "arn:aws:iam::111122223333:root"}),
+        statement("b", Condition=["StringEquals"]),
+        statement("b", Condition={"StringEquals": "s3:prefix"}),
+        statement("b", Condition={"StringEquals": {"s3:prefix": [{}]}}),
         statement("b", Action=None),
         statement("b", Resource=None),
         statement("b", Resource="arn:aws:sqs:::b"),
@@ -174,7 +179,6 @@ def test_what_is_no_policy_is_refused(client: Any, bucket: str, text: str) -> No
     [
         ({}, True),
         ({"Principal": "*"}, True),
-        ({"Principal": None, "NotPrincipal": {"AWS": "arn:aws:iam::111122223333:root"}}, True),
         ({"Principal": {"AWS": "arn:aws:iam::111122223333:root"}}, False),
         ({"Condition": {"IpAddress": {"aws:SourceIp": "10.0.0.0/32"}}}, False),
         ({"Effect": "Deny"}, False),
@@ -209,6 +213,17 @@ def test_a_block_of_public_access(client: Any, bucket: str) -> None:
     missing = ("NoSuchPublicAccessBlockConfiguration", 404)
     assert refused(read, Bucket=bucket) == missing
     client.put_bucket_acl(Bucket=bucket, ACL="public-read")
+
+
+def test_acls_that_let_others_in_end_first(client: Any, bucket: str) -> None:
+    """Before its owner has all objects, nobody else may be named in the bucket's ACL."""
+    client.put_bucket_acl(Bucket=bucket, ACL="public-read")
+    put = client.put_bucket_ownership_controls
+    given: dict[str, Any] = {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+    in_the_way = ("InvalidBucketAclWithObjectOwnership", 400)
+    assert refused(put, Bucket=bucket, OwnershipControls=given) == in_the_way
+    client.put_bucket_acl(Bucket=bucket, ACL="private")
+    put(Bucket=bucket, OwnershipControls=given)
 
 
 def test_owners_of_objects(client: Any, bucket: str) -> None:

@@ -123,6 +123,14 @@ def test_who_reads_must_bring_the_writers_key(client: Any, target: dict[str, str
     assert refusal(client.get_object, **target, **customer(KEY)) == ("InvalidRequest", 400)
 
 
+def test_a_part_is_looked_for_before_the_key(client: Any, target: dict[str, str]) -> None:
+    """Who asks for a part that there is not is told so, with the key or without."""
+    client.put_object(**target, Body=b"x", **customer(KEY))
+    for given in ({}, customer(KEY)):
+        assert refusal(client.get_object, **target, **given, PartNumber=2) == ("InvalidPart", 400)
+    assert refusal(client.get_object, **target, PartNumber=1) == ("InvalidRequest", 400)
+
+
 def test_a_copy_needs_the_key_of_its_source(client: Any, target: dict[str, str]) -> None:
     """And has the key that it is given itself."""
     client.put_object(**target, Body=b"content", **customer(KEY))
@@ -149,3 +157,68 @@ def test_parts_come_with_the_key_of_their_upload(client: Any, target: dict[str, 
     client.complete_multipart_upload(**upload, MultipartUpload=parts)
     assert client.get_object(**target, **customer(KEY))["Body"].read() == b"x"
     assert refusal(client.get_object, **target) == ("InvalidRequest", 400)
+
+
+@pytest.mark.parametrize("read", ["get_object", "head_object"])
+def test_a_reader_asks_for_no_encryption(client: Any, target: dict[str, str], read: str) -> None:
+    """A read with a header of writes is refused, also where it names what the object has."""
+    client.put_object(**target, Body=b"x", ServerSideEncryption="AES256")
+    event, header = (
+        f"before-call.s3.{read.title().replace('_', '')}",
+        "x-amz-server-side-encryption",
+    )
+
+    def add(params: dict[str, Any], **_: Any) -> None:
+        params["headers"][header] = "AES256"
+
+    client.meta.events.register(event, add)
+    try:
+        assert refusal(getattr(client, read), **target)[1] == 400
+    finally:
+        client.meta.events.unregister(event, add)
+    assert getattr(client, read)(**target)["ServerSideEncryption"] == "AES256"
+
+
+def test_a_completion_brings_no_other_key(client: Any, target: dict[str, str]) -> None:
+    """It may bring the key of its upload, which is told then; with a checksum it has to."""
+    for algorithm in ({}, {"ChecksumAlgorithm": "SHA256"}):
+        upload = client.create_multipart_upload(**target, **customer(KEY), **algorithm)["UploadId"]
+        named = {**target, "UploadId": upload}
+        part = client.upload_part(
+            **named, PartNumber=1, Body=b"x", **customer(KEY), ChecksumAlgorithm="SHA256"
+        )
+        found = {"PartNumber": 1, "ETag": part["ETag"], "ChecksumSHA256": part["ChecksumSHA256"]}
+        named["MultipartUpload"] = {"Parts": [found]}
+        complete = client.complete_multipart_upload
+        assert refusal(complete, **named, **customer(OTHER)) == ("InvalidRequest", 400)
+        if algorithm:
+            assert refusal(complete, **named) == ("InvalidArgument", 400)
+        for _ in range(2):
+            told = complete(**named, **customer(KEY))["ResponseMetadata"]["HTTPHeaders"]
+            digest = hashlib.md5(KEY, usedforsecurity=False).digest()
+            given = told["x-amz-server-side-encryption-customer-key-md5"]
+            assert given == base64.b64encode(digest).decode()
+
+
+def test_a_bucket_can_block_customers_keys(client: Any, target: dict[str, str]) -> None:
+    """For what is new; what was written with one before can still be read."""
+    bucket = target["Bucket"]
+    client.put_object(**target, Body=b"x", **customer(KEY))
+
+    def block(kind: str) -> None:
+        rule = {"BlockedEncryptionTypes": {"EncryptionType": [kind]}}
+        client.put_bucket_encryption(
+            Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [rule]}
+        )
+
+    block("SSE-C")
+    new = {"Bucket": bucket, "Key": "new"}
+    denied = ("AccessDenied", 403)
+    assert refusal(client.put_object, **new, Body=b"x", **customer(KEY)) == denied
+    assert refusal(client.create_multipart_upload, **new, **customer(KEY)) == denied
+    client.put_object(**new, Body=b"x")
+    copy = {"Bucket": bucket, "Key": "copy", "CopySource": new}
+    assert refusal(client.copy_object, **copy, **customer(KEY)) == denied
+    assert client.get_object(**target, **customer(KEY))["Body"].read() == b"x"
+    block("NONE")
+    client.put_object(**new, Body=b"x", **customer(KEY))

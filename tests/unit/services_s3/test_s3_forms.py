@@ -117,6 +117,19 @@ def test_fields_say_what_the_headers_of_put_object_say(signed: SignedS3, own_buc
     assert signed.owner.get_object_tagging(**named)["TagSet"] == [{"Key": "k&1", "Value": "v"}]
 
 
+@pytest.mark.parametrize("name", ["a b", "a\tb", "é", "☃", ""])
+def test_metadata_has_the_name_of_a_header(signed: SignedS3, own_bucket: str, name: str) -> None:
+    """An object that nobody could read again is not kept."""
+    fields = {**FIELDS, f"x-amz-meta-{name}": "x"}
+    policy = {
+        "expiration": later(),
+        "conditions": [{"bucket": own_bucket}, *CONDITIONS, {f"x-amz-meta-{name}": "x"}],
+    }
+    answer = send(signed, own_bucket, {**fields, **by_hand(own_bucket, policy)})
+    assert code(answer) == ("InvalidArgument", 400)
+    assert signed.owner.list_objects_v2(Bucket=own_bucket)["KeyCount"] == 0
+
+
 def test_a_large_file_streams(signed: SignedS3, own_bucket: str) -> None:
     """Bytes that look like boundaries and line ends arrive as they are."""
     policy = {
@@ -218,6 +231,7 @@ def test_what_a_policy_does_not_allow(
         ({"conditions": CONDITIONS}, ("AccessDenied", 403)),
         ({"conditions": [["content-length-range", 0]]}, ("InvalidPolicyDocument", 400)),
         ({"conditions": [["content-length-range", -1, 5]]}, ("InvalidPolicyDocument", 400)),
+        ({"conditions": [["content-length-range", 0, 1e999]]}, ("InvalidPolicyDocument", 400)),
     ],
     ids=str,
 )

@@ -64,6 +64,8 @@ def test_a_bucket_says_whether_it_keeps_versions(client: Any, bucket: str) -> No
     assert code_of(client.put_bucket_versioning, **wrong) == ("MalformedXML", 400)
     wrong["VersioningConfiguration"] = {"Status": "Enabled", "MFADelete": "Enabled"}
     assert code_of(client.put_bucket_versioning, **wrong) == ("NotImplemented", 501)
+    without = {"Status": "Enabled", "MFADelete": "Disabled"}
+    client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration=without)
 
 
 def test_each_write_makes_a_version_and_the_last_is_the_current_one(
@@ -243,6 +245,33 @@ def test_versions_are_listed_by_key_and_newest_first_in_pages(client: Any, versi
     assert {key for key, _, _, _ in listed(client, versioned, Prefix="a/")} == {"a/1", "a/2"}
     alone = {"Bucket": versioned, "VersionIdMarker": "null"}
     assert code_of(client.list_object_versions, **alone) == ("InvalidArgument", 400)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 128])
+def test_a_bucket_can_be_emptied_page_by_page(client: Any, bucket: str, size: int) -> None:
+    """What a page named is gone when the next is asked for; empty markers mean the beginning."""
+    put(client, bucket, "a", b"before versions")
+    versioning(client, bucket, "Enabled")
+    for key in ("a", "b", "a", "c", "a", "b"):
+        put(client, bucket, key, key.encode())
+    client.delete_object(Bucket=bucket, Key="b")
+    versioning(client, bucket, "Suspended")
+    put(client, bucket, "c", b"null")
+    key_marker = version_marker = ""
+    removed = 0
+    while True:
+        page = client.list_object_versions(
+            Bucket=bucket, KeyMarker=key_marker, VersionIdMarker=version_marker, MaxKeys=size
+        )
+        found = page.get("Versions", []) + page.get("DeleteMarkers", [])
+        named = [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in found]
+        client.delete_objects(Bucket=bucket, Delete={"Objects": named, "Quiet": True})
+        removed += len(named)
+        if not page["IsTruncated"]:
+            break
+        key_marker, version_marker = page["NextKeyMarker"], page["NextVersionIdMarker"]
+    assert removed == 9
+    client.delete_bucket(Bucket=bucket)
 
 
 def test_keys_with_zeros_and_neighbours_keep_their_versions_apart(

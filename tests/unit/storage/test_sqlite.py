@@ -107,10 +107,34 @@ def test_what_was_read_around_a_commit_is_not_remembered() -> None:
     recent.begin({("k", "a")})
     recent.remember(("k", "a"), (b"old", None), recent.moment)
     recent.remember(("k", "b"), (b"other", b"bytes"), recent.moment)
-    recent.end()
+    assert recent.get(("k", "a")) is UNKNOWN
+    recent.end({})
     recent.remember(("k", "a"), (b"old", None), before)
     assert recent.get(("k", "a")) is UNKNOWN
     assert recent.get(("k", "b")) == (b"other", b"bytes")
+
+
+def test_what_a_commit_writes_is_remembered() -> None:
+    """Instead of what was there; what it was to write and did not is forgotten."""
+    recent = RecentReads()
+    for key in "abc":
+        recent.remember(("k", key), (b"old", None), recent.moment)
+    recent.begin({("k", "a"), ("k", "b"), ("k", "c")})
+    recent.end({("k", "a"): (b"new", b"bytes"), ("k", "b"): None})
+    assert recent.get(("k", "a")) == (b"new", b"bytes")
+    assert recent.get(("k", "b")) is None
+    assert recent.get(("k", "c")) is UNKNOWN
+
+
+def test_a_refused_write_is_not_read(records: SqliteRecords) -> None:
+    """Nor are those that it was to be done with."""
+    commit(records, Put("k", "a", {"n": 1}))
+    with pytest.raises(KeyTaken):
+        commit(records, Put("k", "b", {"n": 2}), Insert("k", "a", {"n": 3}))
+    assert records.get("k", "b") is None
+    row = records.get("k", "a")
+    assert row is not None
+    assert row.value == {"n": 1}
 
 
 def test_little_is_remembered() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -117,10 +116,8 @@ def test_depth_and_number_are_bounded() -> None:
     assert loads(b"\x81" * DEPTH + b"\x80") is not None
     with pytest.raises(CborError, match="deeper"):
         loads(b"\x81" * 100_000 + b"\x80")
-    started = time.perf_counter()
     with pytest.raises(CborError, match="items"):
         loads(b"\x9f" + b"\x80" * (ITEMS + 1) + b"\xff")
-    assert time.perf_counter() - started < 5
 
 
 @given(st.binary(max_size=60))

@@ -114,6 +114,7 @@ def test_a_chunk_is_handed_on_before_it_has_ended() -> None:
         (b"2\r\nab\r\n0\r\nanything\r\n\r\n", "MalformedTrailerError"),
         (b"2;" + b"a" * 300, "IncompleteBody"),
         (b"2\r\nab\r\n0\r\n" + b"a" * 20_000, "MalformedTrailerError"),
+        (b"2\r\nab\r\n0\r\n" + b"\n" * 20_000, "MalformedTrailerError"),
     ],
 )
 def test_what_is_not_of_this_form_is_refused(body: bytes, code: str) -> None:

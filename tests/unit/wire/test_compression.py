@@ -38,6 +38,7 @@ def test_a_bomb_is_refused_before_it_fills_the_memory() -> None:
 @pytest.mark.parametrize(
     "body",
     [b"", b"none", gzip.compress(b"x")[:-3], gzip.compress(b"x") + b"more", gzip.compress(b"") * 2],
+    ids=["empty", "plain", "cut off", "more behind it", "two in a row"],  # gzip holds the time
 )
 def test_what_is_no_gzip_is_refused(body: bytes) -> None:
     """Not packed, cut off, or followed by something."""

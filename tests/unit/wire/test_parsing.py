@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from bakehouse.wire.models import service_model
 from bakehouse.wire.parsing import (
     JsonReaders,
     Malformed,
+    load_json,
     load_xml,
     read_timestamp,
     request_reader,
@@ -76,3 +79,25 @@ def test_a_required_blob_without_bytes_is_there() -> None:
     request = Request("POST", "/endpoints/e/invocations", "", {}, Bytes(b""))
     read = request_reader(model, "rest-json")(request, {"EndpointName": "e"}, {}, b"")
     assert read == {"EndpointName": "e", "Body": b""}
+
+
+@pytest.mark.parametrize(
+    ("load", "body"),
+    [
+        (load_xml, b"<a>" * 2_000_000),
+        (load_xml, b"<a>" + b"<b/>" * 2_000_000 + b"</a>"),
+        (load_json, b"[" + b"[]," * 2_000_000 + b"[]]"),
+        (load_json, b"[" + b"0," * 2_000_000 + b"0]"),
+    ],
+)
+def test_a_few_megabytes_do_not_become_gigabytes(load: Callable[[bytes], Any], body: bytes) -> None:
+    """Bodies of very many small values are refused before one of them is made."""
+    started = time.perf_counter()
+    with pytest.raises(Malformed, match="more than"):
+        load(body)
+    assert time.perf_counter() - started < 1
+
+
+def test_a_large_body_of_few_values_is_read() -> None:
+    """Code in base64 and long log lines have their size for another reason."""
+    assert len(load_json(b'{"ZipFile": "' + b"A" * 20_000_000 + b'"}')["ZipFile"]) == 20_000_000

@@ -75,3 +75,11 @@ def test_what_no_operation_has_is_no_operation() -> None:
     """An unknown path or method matches nothing."""
     assert router("lambda").match("GET", "/2015-03-31/nothing", {}, ()) is None
     assert router("sagemaker-runtime").match("GET", "/endpoints/e/invocations", {}, ()) is None
+
+
+@pytest.mark.parametrize("query", ["versioning", "location", "policyStatus", "uploads"])
+def test_a_part_of_a_bucket_that_cannot_be_deleted_is_not_the_bucket(query: str) -> None:
+    """``DELETE /bucket?versioning`` means no operation, least of all DeleteBucket."""
+    router = Router(service_model("s3"))
+    assert router.match("DELETE", "/bucket", {query: ""}, {}) is None
+    assert router.match("DELETE", "/bucket", {}, {}) == ("DeleteBucket", {"Bucket": "bucket"})

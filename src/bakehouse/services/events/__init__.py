@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -13,6 +11,7 @@ from bakehouse.notifications import Notifications
 from bakehouse.notifications.inputs import Event
 from bakehouse.notifications.patterns import compile_pattern
 from bakehouse.notifications.rules import Rules
+from bakehouse.services import page_tokens
 from bakehouse.services.events.errors import aws_error
 from bakehouse.services.events.shapes import (
     event_from_entry,
@@ -71,11 +70,13 @@ async def _list_rules(notifications: Notifications, call: Call, params: Params) 
     rules, limit = notifications.rules, params.get("Limit", _PAGE)
     found = rules.listing(
         prefix=params.get("NamePrefix", ""),
-        after=_decoded(params.get("NextToken")),
+        after=_place(params.get("NextToken")),
         limit=limit + 1,
     )
     answer: Params = {"Rules": [rule_to_response(rule, rules) for rule in found[:limit]]}
-    return answer | ({"NextToken": _encoded(found[limit - 1].name)} if len(found) > limit else {})
+    if len(found) > limit:
+        answer["NextToken"] = page_tokens.write(found[limit - 1].name)
+    return answer
 
 
 async def _delete_rule(notifications: Notifications, call: Call, params: Params) -> Params:
@@ -111,14 +112,16 @@ async def _list_rule_names_by_target(
     notifications: Notifications, call: Call, params: Params
 ) -> Params:
     arn, limit = params["TargetArn"], params.get("Limit", _PAGE)
-    after = _decoded(params.get("NextToken"))
+    after = _place(params.get("NextToken"))
     names = [
         rule.name
         for rule in notifications.rules.every()
         if rule.name > after and any(target.arn == arn for target in rule.targets)
     ]
     answer: Params = {"RuleNames": names[:limit]}
-    return answer | ({"NextToken": _encoded(names[limit - 1])} if len(names) > limit else {})
+    if len(names) > limit:
+        answer["NextToken"] = page_tokens.write(names[limit - 1])
+    return answer
 
 
 async def _remove_targets(notifications: Notifications, call: Call, params: Params) -> Params:
@@ -228,14 +231,11 @@ def _bus_to_response(rules: Rules) -> Params:
     return {"Name": "default", "Arn": rules.bus_arn}
 
 
-def _encoded(after: str) -> str:
-    return base64.urlsafe_b64encode(after.encode()).decode()
-
-
-def _decoded(token: str | None) -> str:
+def _place(token: str | None) -> str:
+    """The name behind which a page begins; empty for the first page."""
     try:
-        return base64.b64decode(token or "", altchars=b"-_", validate=True).decode()
-    except (ValueError, binascii.Error) as error:
+        return page_tokens.read(token or "")
+    except ValueError as error:
         raise AwsError("ValidationException", "The provided NextToken is not valid.") from error
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +10,7 @@ from bakehouse.faults import InvalidInput, Unimplemented
 from bakehouse.notifications.inputs import Event, Shape
 from bakehouse.notifications.rules import Rule, Rules, Target
 from bakehouse.notifications.targets import kind_of
+from bakehouse.states import json_text
 from bakehouse.wire.types import AwsError, Call, Params
 
 _SHAPES = ("Input", "InputPath", "InputTransformer")
@@ -119,7 +119,7 @@ def event_from_entry(entry: Params, call: Call) -> Event:
     return {
         "detail-type": entry["DetailType"],
         "source": entry["Source"],
-        "time": f"{at:%Y-%m-%dT%H:%M:%SZ}",
+        "time": clock.to_iso(at),
         "resources": entry.get("Resources", []),
         "detail": _detail(entry["Detail"]),
     }
@@ -152,8 +152,8 @@ def _retry(given: Params) -> Mapping[str, int]:
 
 def _detail(text: str) -> dict[str, Any]:
     try:
-        detail = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        detail = json_text.parse(text)
+    except json_text.NotJson as error:
         raise AwsError("MalformedDetail", "Detail is malformed.") from error
     if not isinstance(detail, dict):
         raise AwsError("MalformedDetail", "Detail is malformed.")

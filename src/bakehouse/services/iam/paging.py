@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from bakehouse.services import page_tokens
 from bakehouse.wire.types import AwsError, Params
 
 T = TypeVar("T")
@@ -39,12 +38,11 @@ def page(
     answer: Params = {member: [shown(item) for item in rest[:limit]]}
     if len(rest) <= limit:
         return answer | {"IsTruncated": False}
-    marker = base64.urlsafe_b64encode(key(rest[limit - 1]).encode()).decode()
-    return answer | {"IsTruncated": True, "Marker": marker}
+    return answer | {"IsTruncated": True, "Marker": page_tokens.write(key(rest[limit - 1]))}
 
 
 def _place(marker: str) -> str:
     try:
-        return base64.b64decode(marker, altchars=b"-_", validate=True).decode()
-    except (binascii.Error, ValueError) as error:
+        return page_tokens.read(marker)
+    except ValueError as error:
         raise AwsError("ValidationError", f"Invalid Marker: {marker}", 400) from error

@@ -11,7 +11,7 @@ from bakehouse import clock
 from bakehouse.services.logs.names import group_from_request
 from bakehouse.services.logs.patterns import matcher
 from bakehouse.storage.log_info import LogEvent
-from bakehouse.storage.log_search import Place
+from bakehouse.storage.log_search import Place, event_bytes
 from bakehouse.storage.logs import PAGE_EVENTS, LogStore
 from bakehouse.wire.types import AwsError, Call, Operation, Params
 
@@ -64,7 +64,7 @@ def _check_batch(events: list[tuple[int, str]]) -> None:
     if times != sorted(times):
         text = "Log events in a single PutLogEvents request must be in chronological order."
         raise AwsError("InvalidParameterException", text)
-    size = sum(len(message.encode()) + 26 for _, message in events)
+    size = sum(event_bytes(message) for _, message in events)
     if size > _BATCH_BYTES:
         text = f"Upload too large: {size} bytes exceeds limit of {_BATCH_BYTES}"
         raise AwsError("InvalidParameterException", text)

@@ -26,6 +26,7 @@ from bakehouse.services.s3 import (
     removal,
     versioning,
 )
+from bakehouse.services.s3.denials import check_not_denied
 from bakehouse.services.s3.errors import aws_error, not_implemented
 from bakehouse.services.s3.forms import Forms
 from bakehouse.services.s3.notification import KnowsFunction
@@ -55,6 +56,7 @@ _OPERATIONS: dict[str, _Run] = {
     "GetBucketVersioning": versioning.get_bucket_versioning,
     "GetObject": objects.get_object,
     "GetObjectAttributes": attributes.get_object_attributes,
+    "GetObjectTorrent": objects.get_object_torrent,
     "HeadBucket": buckets.head_bucket,
     "HeadObject": objects.head_object,
     "ListBuckets": buckets.list_buckets,
@@ -109,8 +111,8 @@ def service(store: ObjectStore, *, knows_function: KnowsFunction = lambda arn: F
         **object_lock.operations(store),
         **object_settings.operations(store),
     }
-    operations = {name: _guarded(run) for name, run in (of_objects | of_parts).items()}
-    operations |= {name: _of_owner(run) for name, run in settings.items()}
+    operations = {name: _guarded(store, name, run) for name, run in (of_objects | of_parts).items()}
+    operations |= {name: _of_owner(store, name, run) for name, run in settings.items()}
     for name in _WRITES:
         detailed = object_settings.with_details(store, operations[name])
         operations[name] = encryption.with_default(store, detailed)
@@ -131,23 +133,25 @@ def service(store: ObjectStore, *, knows_function: KnowsFunction = lambda arn: F
 def _posted(store: ObjectStore) -> Operation:
     """PutObject as a form does it."""
     put = partial(objects.put_object, store, event="ObjectCreated:Post")
-    return encryption.with_default(store, object_settings.with_details(store, _guarded(put)))
+    guarded = _guarded(store, "PutObject", put)
+    return encryption.with_default(store, object_settings.with_details(store, guarded))
 
 
-def _of_owner(operation: Operation) -> Operation:
-    """What holds for all: the bucket is the expected one."""
+def _of_owner(store: ObjectStore, name: str, operation: Operation) -> Operation:
+    """What holds for all: the bucket is the expected one, and its policy does not deny it."""
 
     async def run(call: Call, params: Params) -> Params | Answer:
         if params.get("ExpectedBucketOwner", call.account_id) != call.account_id:
             raise AccessDenied("Another account is expected to own the bucket.")
+        check_not_denied(store, name, call, params)
         return await operation(call, params)
 
     return run
 
 
-def _guarded(operation: Operation) -> Operation:
+def _guarded(store: ObjectStore, name: str, operation: Operation) -> Operation:
     """What holds for objects: besides that, nothing is ignored in silence."""
-    checked = _of_owner(operation)
+    checked = _of_owner(store, name, operation)
 
     async def run(call: Call, params: Params) -> Params | Answer:
         for member in _NOT_YET.keys() & params.keys():

@@ -108,6 +108,18 @@ def is_public_acl(grants: Grants) -> bool:
     return any(grant["Grantee"].get("URI") in (EVERYONE, SIGNED) for grant in grants)
 
 
+def check_owner_alone(grants: Grants, account_id: str) -> None:
+    """Make sure that a bucket which is to have no ACLs lets nobody in by one.
+
+    Raises:
+        AwsError: it does.
+    """
+    mine = owner(account_id)["ID"]
+    if any(grant["Grantee"].get("ID") != mine for grant in grants):
+        text = "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting"
+        raise AwsError("InvalidBucketAclWithObjectOwnership", text, 400)
+
+
 def _canned(name: str, account_id: str, *, of_bucket: bool) -> Grants:
     if name not in (_FOR_BUCKETS if of_bucket else _FOR_OBJECTS):
         raise invalid_argument("x-amz-acl", name, "")
@@ -138,7 +150,7 @@ def _from_policy(policy: Params, account_id: str) -> Grants:
         if grant.get("Permission") not in _PERMISSIONS or "Grantee" not in grant:
             raise _malformed()
         grants.append(_grant(_checked(grant["Grantee"], account_id), grant["Permission"]))
-    return grants
+    return sorted(grants, key=lambda grant: grant["Grantee"]["Type"] != "Group")  # as canned ones
 
 
 def _checked(grantee: dict[str, str], account_id: str) -> dict[str, str]:

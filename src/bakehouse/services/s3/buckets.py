@@ -1,33 +1,21 @@
-"""Operations on buckets."""
+"""Operations on buckets that there are."""
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 
 from bakehouse import clock
-from bakehouse.faults import AlreadyExists
-from bakehouse.services.s3.paging import decode_token, encode_token, page_size
+from bakehouse.services import page_tokens
+from bakehouse.services.s3.paging import page_size, place_of
 from bakehouse.storage.objects import Bucket, ObjectStore
-from bakehouse.wire.types import Answer, AwsError, Call, Params
+from bakehouse.wire.types import Answer, Call, Params
 
-_FIRST_REGION = "us-east-1"
+FIRST_REGION = "us-east-1"
+"""The region that S3 has no name for in answers, and where a bucket may be made again."""
 _LOCATION = (
     b'<?xml version="1.0" encoding="UTF-8"?>\n'
     b'<LocationConstraint xmlns="http://s3.amazonaws.com/doc/2006-03-01/">%s</LocationConstraint>'
 )
-
-
-async def create_bucket(store: ObjectStore, call: Call, params: Params) -> Params:
-    """Make a bucket. In us-east-1 it is no error that the caller has it already."""
-    name = params["Bucket"]
-    region = _region_from(call, params)
-    try:
-        await asyncio.to_thread(store.create_bucket, name, region=region)
-    except AlreadyExists:
-        if region != _FIRST_REGION:
-            raise
-    return {"Location": f"/{name}"}
 
 
 async def head_bucket(store: ObjectStore, call: Call, params: Params) -> Params:
@@ -42,14 +30,14 @@ async def get_bucket_location(store: ObjectStore, call: Call, params: Params) ->
     one, which is what clients read.
     """
     region = store.bucket(params["Bucket"]).region
-    told = "" if region == _FIRST_REGION else region
+    told = "" if region == FIRST_REGION else region
     return Answer({"LocationConstraint": told} if told else {}, body=_LOCATION % told.encode())
 
 
 async def list_buckets(store: ObjectStore, call: Call, params: Params) -> Params:
     """The buckets, by name, in pages if the caller wants them so."""
     prefix, limit = params.get("Prefix", ""), page_size(params, "MaxBuckets", 10_000)
-    after = decode_token(params["ContinuationToken"]) if "ContinuationToken" in params else ""
+    after = place_of(params["ContinuationToken"]) if "ContinuationToken" in params else ""
     found = _first(store, prefix, params.get("BucketRegion"), after, limit + 1)
     page = found[:limit]
     answer: Params = {
@@ -59,7 +47,7 @@ async def list_buckets(store: ObjectStore, call: Call, params: Params) -> Params
     if "Prefix" in params:
         answer["Prefix"] = prefix
     if len(found) > limit:
-        answer["ContinuationToken"] = encode_token(page[-1].name)
+        answer["ContinuationToken"] = page_tokens.write(page[-1].name)
     return answer
 
 
@@ -85,15 +73,3 @@ def _first(
 def _bucket_to_response(bucket: Bucket) -> Params:
     created = clock.to_second(bucket.created)
     return {"Name": bucket.name, "CreationDate": created, "BucketRegion": bucket.region}
-
-
-def _region_from(call: Call, params: Params) -> str:
-    """Where the bucket is to be: the region of the request, named again unless it is the first."""
-    given = params.get("CreateBucketConfiguration", {}).get("LocationConstraint")
-    if (given or _FIRST_REGION) == call.region:
-        return call.region
-    text = (
-        f"The {given or 'unspecified'} location constraint is incompatible for the region specific "
-        f"endpoint this request was sent to."
-    )
-    raise AwsError("IllegalLocationConstraintException", text, 400)

@@ -11,12 +11,22 @@ from dataclasses import dataclass
 from functools import partial
 
 from bakehouse.faults import AccessDenied
-from bakehouse.services.s3.acl import acl_of, is_public_acl
+from bakehouse.services.s3.acl import acl_of, check_owner_alone, is_public_acl
 from bakehouse.services.s3.cors import check_cors
 from bakehouse.services.s3.errors import malformed_xml, not_implemented
 from bakehouse.services.s3.lifecycle import check_lifecycle, dated
 from bakehouse.services.s3.policy import check_policy, is_public_policy
-from bakehouse.services.s3.public_access import BLOCK, block_of
+from bakehouse.services.s3.public_access import BLOCK, OWNER_ENFORCED, block_of
+from bakehouse.services.s3.setting_names import (
+    ACL,
+    CORS,
+    ENCRYPTION,
+    LIFECYCLE,
+    OWNERSHIP,
+    POLICY,
+    PUBLIC_ACCESS_BLOCK,
+    TAGGING,
+)
 from bakehouse.services.s3.tagging import check_bucket_tags
 from bakehouse.storage.objects import ObjectStore
 from bakehouse.storage.records import Document
@@ -71,13 +81,13 @@ def _check_logging(status: Params) -> None:
 _KINDS = {
     "BucketAccelerateConfiguration": _Kind("accelerate", "AccelerateConfiguration", {}),
     "BucketCors": _Kind(
-        "cors",
+        CORS,
         "CORSConfiguration",
         ("NoSuchCORSConfiguration", "The CORS configuration does not exist"),
         check_cors,
     ),
     "BucketEncryption": _Kind(
-        "encryption",
+        ENCRYPTION,
         "ServerSideEncryptionConfiguration",
         (
             "ServerSideEncryptionConfigurationNotFoundError",
@@ -87,7 +97,7 @@ _KINDS = {
         is_payload=True,
     ),
     "BucketLifecycleConfiguration": _Kind(
-        "lifecycle",
+        LIFECYCLE,
         "LifecycleConfiguration",
         ("NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist"),
         check_lifecycle,
@@ -95,7 +105,7 @@ _KINDS = {
     ),
     "BucketLogging": _Kind("logging", "BucketLoggingStatus", {}, _check_logging),
     "BucketOwnershipControls": _Kind(
-        "ownership",
+        OWNERSHIP,
         "OwnershipControls",
         ("OwnershipControlsNotFoundError", "The bucket ownership controls were not found"),
         _check_ownership,
@@ -105,18 +115,18 @@ _KINDS = {
         "payment", "RequestPaymentConfiguration", {"Payer": "BucketOwner"}
     ),
     "BucketTagging": _Kind(
-        "tagging", "Tagging", ("NoSuchTagSet", "The TagSet does not exist"), check_bucket_tags
+        TAGGING, "Tagging", ("NoSuchTagSet", "The TagSet does not exist"), check_bucket_tags
     ),
 }
 """What follows ``Put`` and ``Get`` in the operations' names → the configuration."""
 
 _DELETIONS = {
-    "DeleteBucketCors": "cors",
-    "DeleteBucketEncryption": "encryption",
-    "DeleteBucketLifecycle": "lifecycle",
-    "DeleteBucketOwnershipControls": "ownership",
-    "DeleteBucketPolicy": "policy",
-    "DeleteBucketTagging": "tagging",
+    "DeleteBucketCors": CORS,
+    "DeleteBucketEncryption": ENCRYPTION,
+    "DeleteBucketLifecycle": LIFECYCLE,
+    "DeleteBucketOwnershipControls": OWNERSHIP,
+    "DeleteBucketPolicy": POLICY,
+    "DeleteBucketTagging": TAGGING,
 }
 """Operation → the setting that it takes away."""
 
@@ -175,6 +185,7 @@ def operations(store: ObjectStore) -> dict[str, Operation]:
     for name, kind in _KINDS.items():
         made[f"Put{name}"] = partial(_put, store, kind)
         made[f"Get{name}"] = partial(_get, store, kind)
+    made["PutBucketOwnershipControls"] = partial(_put_ownership, store)
     for name, setting in _DELETIONS.items():
         made[name] = partial(_delete, store, setting)
     for name, told in _ABSENT.items():
@@ -187,7 +198,15 @@ async def _put(store: ObjectStore, kind: _Kind, call: Call, params: Params) -> P
     configuration = params[kind.member]
     kind.check(configuration)
     await store.set_setting_async(params["Bucket"], kind.setting, configuration)
-    return Answer({}, 204) if kind.setting == "tagging" else {}
+    return Answer({}, 204) if kind.setting == TAGGING else {}
+
+
+async def _put_ownership(store: ObjectStore, call: Call, params: Params) -> Params | Answer:
+    rules = params["OwnershipControls"]["Rules"]
+    if any(rule["ObjectOwnership"] == OWNER_ENFORCED for rule in rules):
+        grants = acl_of(store.setting(params["Bucket"], ACL), call.account_id)
+        check_owner_alone(grants, call.account_id)
+    return await _put(store, _KINDS["BucketOwnershipControls"], call, params)
 
 
 async def _get(store: ObjectStore, kind: _Kind, call: Call, params: Params) -> Params:
@@ -220,7 +239,7 @@ async def _delete_none(store: ObjectStore, call: Call, params: Params) -> Params
 async def _put_block(store: ObjectStore, call: Call, params: Params) -> Params:
     given = params["PublicAccessBlockConfiguration"]
     block = {name: given.get(name, False) for name in BLOCK}
-    await store.set_setting_async(params["Bucket"], "public-access-block", block)
+    await store.set_setting_async(params["Bucket"], PUBLIC_ACCESS_BLOCK, block)
     return {}
 
 
@@ -234,7 +253,7 @@ async def _get_block(store: ObjectStore, call: Call, params: Params) -> Params:
 
 async def _delete_block(store: ObjectStore, call: Call, params: Params) -> Params:
     """Take the block away; that it was is kept, for a bucket that was never asked has one."""
-    await store.set_setting_async(params["Bucket"], "public-access-block", {})
+    await store.set_setting_async(params["Bucket"], PUBLIC_ACCESS_BLOCK, {})
     return {}
 
 
@@ -244,12 +263,12 @@ async def _put_policy(store: ObjectStore, call: Call, params: Params) -> Answer:
     if block.get("BlockPublicPolicy") and is_public_policy(policy):
         raise AccessDenied("The bucket's public access block refuses public policies.")
     document: Document = {"text": params["Policy"]}
-    await store.set_setting_async(params["Bucket"], "policy", document)
+    await store.set_setting_async(params["Bucket"], POLICY, document)
     return Answer({}, 204)
 
 
 async def _get_policy(store: ObjectStore, call: Call, params: Params) -> Params:
-    found = store.setting(params["Bucket"], "policy")
+    found = store.setting(params["Bucket"], POLICY)
     if found is None:
         text = "The bucket policy does not exist"
         raise _none(params["Bucket"], "NoSuchBucketPolicy", text)
@@ -257,8 +276,8 @@ async def _get_policy(store: ObjectStore, call: Call, params: Params) -> Params:
 
 
 async def _get_policy_status(store: ObjectStore, call: Call, params: Params) -> Params:
-    found = store.setting(params["Bucket"], "policy")
-    grants = acl_of(store.setting(params["Bucket"], "acl"), call.account_id)
+    found = store.setting(params["Bucket"], POLICY)
+    grants = acl_of(store.setting(params["Bucket"], ACL), call.account_id)
     is_public = is_public_acl(grants) or (
         found is not None and is_public_policy(check_policy(found["text"]))
     )

@@ -10,8 +10,10 @@ from bakehouse import clock
 from bakehouse.faults import AccessDenied
 from bakehouse.services.s3 import encryption
 from bakehouse.services.s3.conditions import expectation, is_unmodified
+from bakehouse.services.s3.denials import check_not_denied
 from bakehouse.services.s3.errors import invalid_argument, invalid_request, precondition_failed
 from bakehouse.services.s3.integrity import algorithms_of, sums_to_response
+from bakehouse.services.s3.lifecycle import expiration_told
 from bakehouse.services.s3.objects import described, quoted, version_written
 from bakehouse.storage.objects import DeleteMarker, ObjectInfo, ObjectStore, OpenObject
 from bakehouse.wire.types import AwsError, Call, Params
@@ -29,7 +31,7 @@ _CHANGES = (
 async def copy_object(store: ObjectStore, call: Call, params: Params) -> Params:
     """Write an object from the bytes of another, or of a version of one."""
     bucket, key, version_id = copy_source(params["CopySource"])
-    check_source_owner(call, params)
+    check_source(store, call, params)
     _check_directives(params)
     itself = (bucket, key) == (params["Bucket"], params["Key"]) and version_id is None
     if itself and params.get("MetadataDirective") != "REPLACE" and not _changes(params):
@@ -46,7 +48,8 @@ async def copy_object(store: ObjectStore, call: Call, params: Params) -> Params:
         told = source_version(store, opened.info)
     result = {"ETag": quoted(info.etag), "LastModified": clock.to_second(info.modified)}
     answer = {"CopyObjectResult": result | sums_to_response(info.checksums)}
-    return answer | version_written(info) | encryption.told(info.headers) | told
+    answer |= version_written(info) | encryption.told(info.headers) | told
+    return answer | expiration_told(store, info)
 
 
 def copy_source(text: str) -> tuple[str, str, str | None]:
@@ -87,10 +90,19 @@ def open_source(store: ObjectStore, params: Params) -> OpenObject:
     return opened
 
 
-def check_source_owner(call: Call, params: Params) -> None:
-    """Make sure that the source's bucket is whose the caller expects; raises ``AccessDenied``."""
+def check_source(store: ObjectStore, call: Call, params: Params) -> None:
+    """Make sure that the source's bucket is whose the caller expects, and lets the caller read it.
+
+    Raises:
+        AccessDenied: it is not, or does not.
+        AwsError: no source is named.
+        NotFound: there is no such bucket.
+    """
     if params.get("ExpectedSourceBucketOwner", call.account_id) != call.account_id:
         raise AccessDenied("Another account is expected to own the source bucket.")
+    bucket, key, version_id = copy_source(params["CopySource"])
+    read: Params = {"Bucket": bucket, "Key": key, "VersionId": version_id}
+    check_not_denied(store, "GetObject", call, read)
 
 
 def source_version(store: ObjectStore, info: ObjectInfo) -> Params:

@@ -7,18 +7,17 @@ its MD5 is, as S3's own answers show it, and who reads must bring a key with the
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 from collections.abc import Mapping
 from typing import Any
 
+from bakehouse.faults import AccessDenied
 from bakehouse.services.s3.errors import invalid_argument, invalid_request
+from bakehouse.services.s3.integrity import from_base64
+from bakehouse.services.s3.setting_names import ENCRYPTION
 from bakehouse.storage.objects import ObjectInfo, ObjectStore
 from bakehouse.wire.types import Answer, AwsError, Call, Operation, Params
-
-SETTING = "encryption"
-"""The bucket's setting that holds its default."""
 
 _METHOD, _METHODS = "x-amz-server-side-encryption", ("AES256", "aws:kms", "aws:kms:dsse")
 _CUSTOMER = "x-amz-server-side-encryption-customer"
@@ -71,6 +70,11 @@ def told(headers: Mapping[str, Any], *, of_customer: bool = True) -> Params:
     }
 
 
+def customer_headers(headers: Mapping[str, Any]) -> dict[str, str]:
+    """What tells of a customer's key in an answer whose model has no members for it."""
+    return {name: value for name, value in headers.items() if name.startswith(_CUSTOMER)}
+
+
 def customer_key(params: Params, *, prefix: str = "") -> str | None:
     """The MD5 of the customer's key in a request; None if there is none.
 
@@ -89,7 +93,7 @@ def customer_key(params: Params, *, prefix: str = "") -> str | None:
     if algorithm is None or key is None or digest is None:
         text = "Requests specifying Server Side Encryption with Customer provided keys must provide"
         raise _no_key(f"{text} an appropriate secret key.")
-    secret = _decoded(key)
+    secret = from_base64(key)
     if len(secret) != _KEY_BYTES:
         raise _no_key("The secret key was invalid for the specified algorithm.")
     found = base64.b64encode(hashlib.md5(secret, usedforsecurity=False).digest()).decode()
@@ -117,6 +121,18 @@ def check_reader(info: ObjectInfo, params: Params, *, prefix: str = "") -> None:
     raise invalid_request(text)
 
 
+def check_only_key(call: Call) -> None:
+    """Make sure that a read asks for no encryption: what there is was asked for by the write.
+
+    Raises:
+        AwsError: it does; a customer's key alone is a reader's to bring.
+    """
+    for header in (_METHOD, f"{_METHOD}-aws-kms-key-id"):
+        if header in call.headers:
+            text = f"{header} header is not supported for this operation."
+            raise invalid_argument(header, call.headers[header], text)
+
+
 def check_part(described: Mapping[str, Any], params: Params) -> Params:
     """Make sure that a part comes with the key that its upload was begun with; tells of it.
 
@@ -130,10 +146,32 @@ def check_part(described: Mapping[str, Any], params: Params) -> Params:
     return told(described["headers"])
 
 
+def check_completion(described: Mapping[str, Any], params: Params, *, with_sums: bool) -> None:
+    """Make sure that a completion brings no other key than the one that its upload was begun with.
+
+    ``with_sums`` says that the upload named a checksum, which makes the key necessary.
+
+    Raises:
+        AwsError: it does, or brings none where one is necessary.
+    """
+    given, kept = customer_key(params), described["headers"].get(_TOLD["SSECustomerKeyMD5"])
+    if given is None and kept is not None and with_sums:
+        text = "Requests specifying Server Side Encryption with Customer provided keys must provide"
+        raise _no_key(f"{text} an appropriate secret key.")
+    if given is not None and given != kept:
+        text = "The provided encryption parameters did not match the ones used originally."
+        raise invalid_request(text)
+
+
 def with_default(store: ObjectStore, write: Operation) -> Operation:
-    """A write that asks for what its bucket asks for by default, where it asks for nothing."""
+    """A write that asks for what its bucket asks for by default, where it asks for nothing.
+
+    One with a customer's key is refused where the bucket blocks these.
+    """
 
     async def run(call: Call, params: Params) -> Params | Answer:
+        if "SSECustomerAlgorithm" in params and _blocks_customers(store, params["Bucket"]):
+            raise AccessDenied("The bucket blocks encryption with customer-provided keys.")
         if "ServerSideEncryption" in params or "SSECustomerAlgorithm" in params:
             return await write(call, params)
         return await write(call, params | _default(store, params["Bucket"]))
@@ -141,21 +179,23 @@ def with_default(store: ObjectStore, write: Operation) -> Operation:
     return run
 
 
+def _rules(store: ObjectStore, bucket: str) -> list[Params]:
+    configuration = store.setting(bucket, ENCRYPTION)
+    return [] if configuration is None else configuration["Rules"]
+
+
+def _blocks_customers(store: ObjectStore, bucket: str) -> bool:
+    blocked = (rule.get("BlockedEncryptionTypes", {}) for rule in _rules(store, bucket))
+    return any("SSE-C" in types.get("EncryptionType", []) for types in blocked)
+
+
 def _default(store: ObjectStore, bucket: str) -> Params:
-    configuration = store.setting(bucket, SETTING)
-    for rule in (configuration or {}).get("Rules", []):
+    for rule in _rules(store, bucket):
         default = rule.get("ApplyServerSideEncryptionByDefault")
         if default is not None:
             names = {"SSEAlgorithm": "ServerSideEncryption", "KMSMasterKeyID": "SSEKMSKeyId"}
             return {name: default[short] for short, name in names.items() if short in default}
     return {}
-
-
-def _decoded(text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except binascii.Error:
-        return b""
 
 
 def _no_key(text: str) -> AwsError:

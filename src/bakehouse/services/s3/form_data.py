@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from email.message import Message
 
+from bakehouse.services.s3.errors import invalid_argument
 from bakehouse.wire.types import AwsError, Body
 
 _FIELDS_BYTES = 20 * 1024
@@ -73,8 +74,7 @@ class FormReader:
             left -= len(name) + len(value)
             fields[name] = value.decode("utf-8", "replace")
         text = "POST requires exactly one file upload per request."
-        fields_told = {"ArgumentName": "file", "ArgumentValue": 0}
-        raise AwsError("InvalidArgument", text, 400, fields_told)
+        raise invalid_argument("file", 0, text)
 
     async def file(self) -> AsyncIterator[bytes]:
         """The bytes of the file, once the form was read; raises where they do not end."""

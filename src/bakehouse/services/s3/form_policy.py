@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from bakehouse.services.s3.errors import entity_too_large
 from bakehouse.wire.types import AwsError
 
 _EXEMPT = frozenset({"awsaccesskeyid", "file", "policy", "signature", "x-amz-signature"})
@@ -37,9 +38,7 @@ class SizeLimits:
     def check_most(self, size_bytes: int) -> None:
         """Refuse a file that is larger already; raises ``AwsError``."""
         if self.most is not None and size_bytes > self.most:
-            text = "Your proposed upload exceeds the maximum allowed size"
-            fields = {"ProposedSize": size_bytes, "MaxSizeAllowed": self.most}
-            raise AwsError("EntityTooLarge", text, 400, fields)
+            raise entity_too_large(size_bytes, self.most)
 
     def check_least(self, size_bytes: int) -> None:
         """Refuse a whole file that is too small; raises ``AwsError``."""
@@ -142,7 +141,7 @@ def _size_limits(condition: list[Any]) -> SizeLimits:
         raise _invalid("Invalid content-length-range: wrong number of arguments.")
     try:
         least, most = (int(bound) for bound in condition[1:])
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise _invalid("Invalid content-length-range: bounds must be numbers.") from error
     if least < 0 or most < 0:
         raise _invalid("Invalid content-length-range: bounds must not be negative.")

@@ -7,6 +7,7 @@ everyone may write. Source: Amazon S3 API Reference, "POST Object".
 from __future__ import annotations
 
 import html
+import logging
 import re
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 from uuid import uuid4
 
 from bakehouse import clock
-from bakehouse.faults import LimitExceeded, Rejected
+from bakehouse.faults import Broken, LimitExceeded, Rejected
 from bakehouse.services.s3.errors import invalid_argument, malformed_xml
 from bakehouse.services.s3.form_data import Form, FormReader, boundary_of
 from bakehouse.services.s3.form_policy import SizeLimits, check_policy_of_form
@@ -34,6 +35,7 @@ from bakehouse.wire.types import (
     TextSignature,
 )
 
+_log = logging.getLogger(__name__)
 _MEMBERS = {
     "acl": "ACL",
     "cache-control": "CacheControl",
@@ -60,6 +62,7 @@ _MEMBERS = {
 """Field → the member of PutObject that means the same."""
 _TIMES = {"expires": "Expires", "x-amz-object-lock-retain-until-date": "ObjectLockRetainUntilDate"}
 _METADATA = "x-amz-meta-"
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
 _SIGNING = ("awsaccesskeyid", "signature", "x-amz-signature", "x-amz-credential", "policy")
 _NEEDED_BY_V2 = ("Policy", "AWSAccessKeyId", "Signature")
 _NEEDED_BY_V4 = (
@@ -97,6 +100,9 @@ class Forms:
             return await self._upload(request, door)
         except (AwsError, Rejected) as error:
             return door.refuse(request, error)
+        except Broken as fault:
+            _log.error("The upload of a form failed: %s", fault)
+            return door.refuse(request, AwsError("InternalError", fault.message, 500))
 
     async def _upload(self, request: Request, door: Doorway) -> Response:
         bucket = self._store.bucket(bucket_in(request.path) or "").name
@@ -206,6 +212,10 @@ def _params_of(fields: Mapping[str, str]) -> Params:
         if name in fields:
             params[member] = _moment(name, fields[name])
     metadata = {k.removeprefix(_METADATA): v for k, v in fields.items() if k.startswith(_METADATA)}
+    for name in metadata:
+        if not _HEADER_NAME.fullmatch(name):  # it could not be told to whoever reads the object
+            text = "The name of the metadata is none of a header."
+            raise invalid_argument("x-amz-meta", name[:100], text)
     if metadata:
         params["Metadata"] = metadata
     if "tagging" in fields:
@@ -274,4 +284,4 @@ def _missing(name: str) -> AwsError:
         f"Bucket POST must contain a field named '{name}'.  If it is specified, please check the "
         "order of the fields."
     )
-    return AwsError("InvalidArgument", text, 400, {"ArgumentName": name, "ArgumentValue": ""})
+    return invalid_argument(name, "", text)

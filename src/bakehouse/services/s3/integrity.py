@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -92,17 +91,18 @@ def check_sums(params: Params, digests: Digests) -> None:
 def _check_md5(given: str | None, found: bytes) -> None:
     if given is None:
         return
-    if len(_decoded(given)) != len(found):
+    if len(from_base64(given)) != len(found):
         raise AwsError("InvalidDigest", "The Content-MD5 you specified was invalid.", 400)
-    if _decoded(given) != found:
+    if from_base64(given) != found:
         text = "The Content-MD5 you specified did not match what we received."
         raise AwsError("BadDigest", text, 400)
 
 
-def _decoded(text: str) -> bytes:
+def from_base64(text: str) -> bytes:
+    """The bytes of a header in base64; none where it is not base64."""
     try:
         return base64.b64decode(text, validate=True)
-    except binascii.Error:
+    except ValueError:
         return b""
 
 

@@ -1,13 +1,20 @@
-"""Lifecycle rules: checked and kept. Nothing is expired or moved by them here."""
+"""Lifecycle rules: checked, kept, and told of the objects that they name.
+
+Nothing is expired or moved by them here.
+"""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
+from urllib.parse import quote
 
 from bakehouse.services.s3.errors import invalid_request, malformed_xml
+from bakehouse.services.s3.setting_names import LIFECYCLE
+from bakehouse.storage.objects import ObjectInfo, ObjectStore
 from bakehouse.wire.types import AwsError, Params
 
 _MOST_RULES = 1000
@@ -50,6 +57,48 @@ def dated(configuration: Params) -> Params:
         for action in _dated_actions(rule):
             action["Date"] = datetime.fromisoformat(action["Date"])
     return configuration
+
+
+def expiration_told(store: ObjectStore, info: ObjectInfo) -> Params:
+    """The member of an answer that tells when the rules would expire an object, and which would.
+
+    A rule in days counts from the write, and rounds up to midnight in UTC.
+    """
+    configuration = store.setting(info.bucket, LIFECYCLE)
+    if configuration is None:
+        return {}
+    named = [rule for rule in configuration["Rules"] if _names(rule, info)]
+    found = [(moment, rule["ID"]) for rule in named if (moment := _expiration(rule, info))]
+    if not found:
+        return {}
+    moment, rule_id = min(found)
+    date = format_datetime(moment, usegmt=True)
+    return {"Expiration": f'expiry-date="{date}", rule-id="{quote(rule_id)}"'}
+
+
+def _expiration(rule: Params, info: ObjectInfo) -> datetime | None:
+    expiration = rule.get("Expiration", {})
+    if "Date" in expiration:
+        return datetime.fromisoformat(expiration["Date"])
+    if "Days" not in expiration:
+        return None
+    day = info.modified.replace(hour=0, minute=0, second=0, microsecond=0)
+    return day + timedelta(days=expiration["Days"] + (info.modified > day))
+
+
+def _names(rule: Params, info: ObjectInfo) -> bool:
+    """Whether a rule is in force and about an object."""
+    chosen = rule.get("Filter", {})
+    chosen = chosen | chosen.get("And", {})
+    prefix = rule.get("Prefix", chosen.get("Prefix", ""))
+    tags = [*chosen.get("Tags", []), *([chosen["Tag"]] if "Tag" in chosen else [])]
+    return (
+        rule["Status"] == "Enabled"
+        and info.key.startswith(prefix)
+        and all(info.tags.get(tag["Key"]) == tag["Value"] for tag in tags)
+        and chosen.get("ObjectSizeGreaterThan", -1) < info.size_bytes
+        and info.size_bytes < chosen.get("ObjectSizeLessThan", info.size_bytes + 1)
+    )
 
 
 def _dated_actions(rule: Params) -> Iterator[dict[str, Any]]:

@@ -7,8 +7,9 @@ import re
 from typing import Any
 
 from bakehouse import clock
+from bakehouse.services import page_tokens
 from bakehouse.services.s3.buckets import owner
-from bakehouse.services.s3.paging import decode_token, encode_token, page_size, spelled
+from bakehouse.services.s3.paging import page_size, place_of, spelled
 from bakehouse.storage.objects import Listing, ObjectInfo, ObjectStore
 from bakehouse.wire.types import Call, Params
 
@@ -19,7 +20,7 @@ async def list_objects_v2(store: ObjectStore, call: Call, params: Params) -> Par
     """A page of keys; the next is asked for with the token that this one ends with."""
     after = params.get("StartAfter", "")
     token = params.get("ContinuationToken")
-    start = after if token is None else decode_token(token)
+    start = after if token is None else place_of(token)
     page = await asyncio.to_thread(_page, store, params, start)
     listed_by = owner(call.account_id) if params.get("FetchOwner") else None
     answer = _listing_to_response(page, params, listed_by)
@@ -29,7 +30,7 @@ async def list_objects_v2(store: ObjectStore, call: Call, params: Params) -> Par
     if "StartAfter" in params:
         answer["StartAfter"] = spelled(after, params)
     if page.next_after is not None:
-        answer["NextContinuationToken"] = encode_token(page.next_after)
+        answer["NextContinuationToken"] = page_tokens.write(page.next_after)
     return answer
 
 

@@ -7,10 +7,11 @@ from typing import Any
 from urllib.parse import quote
 
 from bakehouse import clock
+from bakehouse.faults import NotFound
 from bakehouse.services.s3 import encryption
 from bakehouse.services.s3.buckets import owner
 from bakehouse.services.s3.conditions import copied_range, expectation
-from bakehouse.services.s3.copying import check_source_owner, open_source, source_version
+from bakehouse.services.s3.copying import check_source, open_source, source_version
 from bakehouse.services.s3.errors import invalid_request, malformed_xml
 from bakehouse.services.s3.integrity import (
     algorithms_of,
@@ -18,6 +19,7 @@ from bakehouse.services.s3.integrity import (
     receive,
     sums_to_response,
 )
+from bakehouse.services.s3.lifecycle import expiration_told
 from bakehouse.services.s3.objects import (
     described,
     quoted,
@@ -28,7 +30,7 @@ from bakehouse.services.s3.paging import marker_number, page_size, spelled
 from bakehouse.storage.multipart import Chosen, MultipartUploads, OpenUpload, Part
 from bakehouse.storage.objects import ObjectStore, OpenObject
 from bakehouse.storage.uploads import Upload
-from bakehouse.wire.types import AwsError, Call, Params
+from bakehouse.wire.types import Answer, AwsError, Call, Params
 
 _CHECKSUM_TYPES = {None: "FULL_OBJECT", "CRC64NVME": "FULL_OBJECT"}
 """Algorithm → how an object's checksum is formed where the client does not say; else of parts."""
@@ -72,7 +74,7 @@ async def upload_part_copy(
     store: ObjectStore, uploads: MultipartUploads, call: Call, params: Params
 ) -> Params:
     """Make a part of an object, or of a range of one, that is here already."""
-    check_source_owner(call, params)
+    check_source(store, call, params)
     begun = uploads.find(params["Bucket"], params["Key"], params["UploadId"])
     encrypted = encryption.check_part(begun.described, params)
     with open_source(store, params) as opened:
@@ -85,12 +87,13 @@ async def upload_part_copy(
 
 async def complete_multipart_upload(
     store: ObjectStore, uploads: MultipartUploads, call: Call, params: Params
-) -> Params:
+) -> Params | Answer:
     """Make the object; it is on the disk when this answers."""
     bucket, key, upload_id = params["Bucket"], params["Key"], params["UploadId"]
     wanted = params.get("MultipartUpload", {}).get("Parts", [])
     if not wanted or any("PartNumber" not in one or "ETag" not in one for one in wanted):
         raise malformed_xml()
+    _check_key(uploads, params)
     info = await asyncio.to_thread(
         uploads.complete,
         bucket,
@@ -104,7 +107,19 @@ async def complete_multipart_upload(
     location = f"http://{call.headers.get('host', 'localhost')}/{bucket}/{quote(key)}"
     answer = _names(params) | {"Location": location, "ETag": quoted(info.etag)}
     answer |= sums_to_response(info.checksums) | version_written(info)
-    return answer | encryption.told(info.headers, of_customer=False)
+    answer |= encryption.told(info.headers, of_customer=False) | expiration_told(store, info)
+    if "SSECustomerKey" not in params:
+        return answer
+    return Answer(answer, headers=encryption.customer_headers(info.headers))
+
+
+def _check_key(uploads: MultipartUploads, params: Params) -> None:
+    """Make sure that a completion has the customer's key of its upload, if that is still open."""
+    try:
+        begun = uploads.find(params["Bucket"], params["Key"], params["UploadId"])
+    except NotFound:
+        return
+    encryption.check_completion(begun.described, params, with_sums=begun.is_declared)
 
 
 async def abort_multipart_upload(

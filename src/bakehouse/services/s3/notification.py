@@ -16,7 +16,7 @@ from bakehouse.notifications.bucket_rules import (
     to_document,
 )
 from bakehouse.notifications.targets import kind_of
-from bakehouse.services.s3.errors import malformed_xml, not_implemented
+from bakehouse.services.s3.errors import invalid_argument, malformed_xml, not_implemented
 from bakehouse.storage.objects import ObjectStore
 from bakehouse.wire.types import AwsError, Call, Operation, Params
 
@@ -122,7 +122,7 @@ def _event(name: str) -> str:
     if name.startswith("s3:") and family.startswith(_NEVER):
         raise not_implemented(f"bakehouse does not make events {name}.")
     text = "A specified event is not supported for notifications."
-    raise AwsError("InvalidArgument", text, 400, {"ArgumentName": "Event", "ArgumentValue": name})
+    raise invalid_argument("Event", name, text)
 
 
 def _filter(given: Params) -> dict[str, str]:

@@ -12,12 +12,10 @@ from typing import Any
 from bakehouse import clock
 from bakehouse.faults import AccessDenied
 from bakehouse.services.s3.errors import invalid_request, malformed_xml
+from bakehouse.services.s3.setting_names import OBJECT_LOCK
 from bakehouse.storage.objects import VERSIONING, Expect, ObjectInfo, ObjectStore
 from bakehouse.storage.records import Document
 from bakehouse.wire.types import AwsError, Call, Operation, Params
-
-LOCK_SETTING = "object-lock"
-"""The name of the bucket's setting in which its configuration is kept."""
 
 _RETENTION, _HOLD = "retention", "legal-hold"
 _PROTECTED = "Access Denied because object protected by object lock."
@@ -51,12 +49,12 @@ async def _put_configuration(store: ObjectStore, call: Call, params: Params) -> 
     if versioning is None or versioning["status"] != "Enabled":
         text = "Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration"
         raise AwsError("InvalidBucketState", text, 409)
-    await store.set_setting_async(params["Bucket"], LOCK_SETTING, configuration)
+    await store.set_setting_async(params["Bucket"], OBJECT_LOCK, configuration)
     return {}
 
 
 async def _get_configuration(store: ObjectStore, call: Call, params: Params) -> Params:
-    found = store.setting(params["Bucket"], LOCK_SETTING)
+    found = store.setting(params["Bucket"], OBJECT_LOCK)
     if found is None:
         text = "Object Lock configuration does not exist for this bucket"
         fields = {"BucketName": params["Bucket"]}
@@ -67,12 +65,12 @@ async def _get_configuration(store: ObjectStore, call: Call, params: Params) -> 
 async def lock_bucket(store: ObjectStore, bucket: str) -> None:
     """Let the objects of a new bucket be locked; it keeps versions then, for good."""
     await store.set_setting_async(bucket, VERSIONING, {"status": "Enabled"})
-    await store.set_setting_async(bucket, LOCK_SETTING, {"ObjectLockEnabled": "Enabled"})
+    await store.set_setting_async(bucket, OBJECT_LOCK, {"ObjectLockEnabled": "Enabled"})
 
 
 def check_versioning(store: ObjectStore, bucket: str, status: str) -> None:
     """Make sure that a bucket may have its versions suspended; raises ``AwsError``."""
-    if status != "Enabled" and store.setting(bucket, LOCK_SETTING) is not None:
+    if status != "Enabled" and store.setting(bucket, OBJECT_LOCK) is not None:
         text = (
             "An Object Lock configuration is present on this bucket, so the versioning state "
             "cannot be changed."
@@ -91,7 +89,7 @@ def _check_default(default: Params | None) -> None:
 
 
 def _configured(store: ObjectStore, bucket: str) -> Document:
-    found = store.setting(bucket, LOCK_SETTING)
+    found = store.setting(bucket, OBJECT_LOCK)
     if found is None:
         raise invalid_request("Bucket is missing Object Lock Configuration")
     return found
@@ -109,7 +107,7 @@ def locks_at_write(store: ObjectStore, params: Params) -> dict[str, Document]:
     mode, until = params.get("ObjectLockMode"), params.get("ObjectLockRetainUntilDate")
     hold = params.get("ObjectLockLegalHoldStatus")
     if mode is None and until is None and hold is None:
-        found = store.setting(params["Bucket"], LOCK_SETTING)
+        found = store.setting(params["Bucket"], OBJECT_LOCK)
         return {} if found is None else _by_default(found)
     configuration = _configured(store, params["Bucket"])
     details = _by_default(configuration)
@@ -146,7 +144,7 @@ def protection(store: ObjectStore, params: Params) -> Expect | None:
     Raises:
         AccessDenied: when it is called, the version is locked.
     """
-    if "VersionId" not in params or store.setting(params["Bucket"], LOCK_SETTING) is None:
+    if "VersionId" not in params or store.setting(params["Bucket"], OBJECT_LOCK) is None:
         return None
     may_bypass = bool(params.get("BypassGovernanceRetention"))
 

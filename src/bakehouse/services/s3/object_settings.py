@@ -12,6 +12,7 @@ from bakehouse.services.s3.acl import (
 )
 from bakehouse.services.s3.object_lock import locks_at_write
 from bakehouse.services.s3.public_access import check_acl_allowed
+from bakehouse.services.s3.setting_names import ACL
 from bakehouse.services.s3.tagging import tags_from, tags_to_response
 from bakehouse.storage.objects import ObjectInfo, ObjectStore
 from bakehouse.storage.records import Document
@@ -30,6 +31,7 @@ ROOTS = {
 """The outermost element of the answers."""
 
 _ACL = "acl"
+"""The name of an object's detail that holds its ACL."""
 
 
 def operations(store: ObjectStore) -> dict[str, Operation]:
@@ -91,12 +93,12 @@ async def _get_object_acl(store: ObjectStore, call: Call, params: Params) -> Par
 async def _put_bucket_acl(store: ObjectStore, call: Call, params: Params) -> Params:
     grants = required_grants(params, call.account_id, of_bucket=True)
     check_acl_allowed(store, params["Bucket"], params, grants)
-    await store.set_setting_async(params["Bucket"], _ACL, {"grants": grants})
+    await store.set_setting_async(params["Bucket"], ACL, {"grants": grants})
     return {}
 
 
 async def _get_bucket_acl(store: ObjectStore, call: Call, params: Params) -> Params:
-    stored = store.setting(params["Bucket"], _ACL)
+    stored = store.setting(params["Bucket"], ACL)
     return acl_to_response(acl_of(stored, call.account_id), call.account_id)
 
 

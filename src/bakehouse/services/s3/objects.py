@@ -13,6 +13,7 @@ from bakehouse.services.s3.attributes import part_sum
 from bakehouse.services.s3.conditions import expectation, is_unmodified, range_of
 from bakehouse.services.s3.errors import invalid_request
 from bakehouse.services.s3.integrity import algorithms_of, receive, sums_to_response
+from bakehouse.services.s3.lifecycle import expiration_told
 from bakehouse.services.s3.object_lock import locks_to_response
 from bakehouse.services.s3.object_settings import AT_WRITE
 from bakehouse.services.s3.tagging import tags_from_header
@@ -57,11 +58,13 @@ async def put_object(
         await receive(call, params, upload, store.object_bytes)
         info = await upload.commit_async()
     told = {"ETag": quoted(info.etag), **sums_to_response(info.checksums)}
-    return told | version_written(info) | encryption.told(info.headers)
+    told |= version_written(info) | encryption.told(info.headers)
+    return told | expiration_told(store, info)
 
 
 async def get_object(store: ObjectStore, call: Call, params: Params) -> Params | Answer:
     """Read an object or a range of it; large ones are read from the disk as they are sent."""
+    encryption.check_only_key(call)
     opened = store.open(params["Bucket"], params["Key"], params.get("VersionId"))
     answer, part = _read_answer(store, opened.info, params)
     if answer.status == 304:
@@ -71,8 +74,15 @@ async def get_object(store: ObjectStore, call: Call, params: Params) -> Params |
 
 async def head_object(store: ObjectStore, call: Call, params: Params) -> Params | Answer:
     """What GetObject would answer, without the bytes."""
+    encryption.check_only_key(call)
     info = store.head(params["Bucket"], params["Key"], params.get("VersionId"))
     return _read_answer(store, info, params)[0]
+
+
+async def get_object_torrent(store: ObjectStore, call: Call, params: Params) -> Params:
+    """Of no object there is a torrent, as on S3 since 2022."""
+    store.head(params["Bucket"], params["Key"])
+    raise AwsError("NoSuchKey", "There are no torrents of objects.", 404, {"Key": params["Key"]})
 
 
 def described(params: Params) -> dict[str, Any]:
@@ -134,6 +144,8 @@ def _read_answer(
     store: ObjectStore, info: ObjectInfo, params: Params
 ) -> tuple[Answer, tuple[int, int]]:
     """Everything of GetObject's answer but the bytes, and which bytes they are."""
+    if "PartNumber" in params:
+        _part(info, params["PartNumber"])  # There is such a part, whoever asks for it.
     encryption.check_reader(info, params)
     validators = {
         "ETag": quoted(info.etag),
@@ -146,6 +158,8 @@ def _read_answer(
     part, more = _part_or_range(info, params)
     start, stop = part or (0, info.size_bytes)
     answer = validators | _info_to_response(info, params) | {"ContentLength": stop - start} | more
+    if "VersionId" not in params:
+        answer |= expiration_told(store, info)
     if part is None:
         return Answer(answer), (start, stop)
     if start < stop:
@@ -219,5 +233,6 @@ async def _stream(
 ) -> AsyncIterator[bytes]:
     with opened:
         yield first
+        del first  # a client that takes nothing more holds as little as it can
         while chunk := await asyncio.to_thread(next, chunks, b""):
             yield chunk

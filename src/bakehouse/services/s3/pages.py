@@ -9,6 +9,7 @@ from urllib.parse import unquote
 from bakehouse.faults import Rejected
 from bakehouse.services.s3.cors import cors_headers, preflight_headers
 from bakehouse.services.s3.forms import Forms
+from bakehouse.services.s3.setting_names import CORS
 from bakehouse.storage.objects import ObjectStore
 from bakehouse.wire.types import Around, AwsError, Doorway, Request, Response
 
@@ -41,7 +42,7 @@ def _rules(store: ObjectStore, request: Request) -> list[dict[str, Any]]:
     """The rules of the bucket that a path names; none where there is no such bucket."""
     bucket = unquote(request.path.lstrip("/").partition("/")[0])
     try:
-        found = store.setting(bucket, "cors")
+        found = store.setting(bucket, CORS)
     except Rejected:
         return []
     return [] if found is None else list(found["CORSRules"])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from urllib.parse import quote
 
+from bakehouse.services import page_tokens
 from bakehouse.services.s3.errors import invalid_argument
 from bakehouse.wire.types import Params
 
@@ -40,19 +40,14 @@ def marker_number(params: Params) -> int:
     return int(given)
 
 
-def encode_token(after: str) -> str:
-    """A continuation token: where the next page begins, made opaque."""
-    return base64.urlsafe_b64encode(after.encode()).decode()
-
-
-def decode_token(token: str) -> str:
+def place_of(token: str) -> str:
     """Where the page of a continuation token begins.
 
     Raises:
         AwsError: it is none of ours.
     """
     try:
-        return base64.b64decode(token, altchars=b"-_", validate=True).decode()
+        return page_tokens.read(token)
     except ValueError as error:
         text = "The continuation token provided is incorrect"
         raise invalid_argument("continuation-token", token, text) from error

@@ -1,14 +1,15 @@
-"""Bucket policies: checked, kept, and asked what they let those do who do not sign.
+"""Bucket policies: what is one, and what it lets those do who do not sign.
 
-Nobody else asks them: whoever has a key of this server is of the account that owns the buckets.
+Whoever has a key of this server is of the account that owns the buckets, and is bound only by what
+a policy denies (see ``denials``).
 """
 
 from __future__ import annotations
 
 import json
-from fnmatch import fnmatchcase
 from typing import Any
 
+from bakehouse.services.iam.evaluation import matches
 from bakehouse.wire.types import AwsError
 
 _POLICY_BYTES = 20 * 1024
@@ -43,7 +44,7 @@ def check_policy(text: str) -> dict[str, Any]:
 
 def statements_of(policy: dict[str, Any]) -> list[Any]:
     """The statements of a policy, of which a single one needs no list."""
-    return _listed(policy.get("Statement", []))
+    return listed(policy.get("Statement", []))
 
 
 def is_public_policy(policy: dict[str, Any]) -> bool:
@@ -51,7 +52,7 @@ def is_public_policy(policy: dict[str, Any]) -> bool:
     return any(
         statement["Effect"] == "Allow"
         and not statement.get("Condition")
-        and ("NotPrincipal" in statement or _names_everyone(statement["Principal"]))
+        and _names_everyone(statement["Principal"])
         for statement in statements_of(policy)
     )
 
@@ -84,17 +85,12 @@ def _concerns(statement: dict[str, Any], action: str, resource: str) -> bool:
 
 def _is_among(value: str, patterns: Any) -> bool:
     """Whether a value fits one of some patterns, in which ``*`` and ``?`` stand for anything."""
-    return any(_fits(value, pattern) for pattern in _listed(patterns))
-
-
-def _fits(value: str, pattern: str) -> bool:
-    escaped = pattern.replace("[", "[[]")
-    return fnmatchcase(value, escaped)
+    return any(matches(pattern, value) for pattern in listed(patterns))
 
 
 def _names_everyone(principal: Any) -> bool:
     named = principal.values() if isinstance(principal, dict) else [principal]
-    return any("*" in _listed(who) for who in named)
+    return any("*" in listed(who) for who in named)
 
 
 def _check_statement(statement: Any) -> None:
@@ -105,18 +101,39 @@ def _check_statement(statement: Any) -> None:
     for name, negated in (("Principal", "NotPrincipal"), ("Action", "NotAction")):
         if (name in statement) == (negated in statement):
             raise _malformed(f"Missing required field {name}")
+    if "NotPrincipal" in statement and statement["Effect"] == "Allow":
+        raise _malformed("Allow with NotPrincipal is not allowed.")
+    _check_principal(statement["Principal" if "Principal" in statement else "NotPrincipal"])
+    _check_conditions(statement.get("Condition", {}))
     resources = statement.get("Resource", statement.get("NotResource"))
     if resources is None:
         raise _malformed("Missing required field Resource")
-    for resource in _listed(resources):
+    for resource in listed(resources):
         if not isinstance(resource, str) or not resource.startswith(("arn:aws:s3:", "*")):
             raise _malformed("Policy has invalid resource")
-    for action in _listed(statement.get("Action", statement.get("NotAction"))):
+    for action in listed(statement.get("Action", statement.get("NotAction"))):
         if not isinstance(action, str) or not action.startswith(("s3:", "*")):
             raise _malformed("Policy has invalid action")
 
 
-def _listed(value: Any) -> list[Any]:
+def _check_principal(principal: Any) -> None:
+    named = principal.values() if isinstance(principal, dict) else [principal]
+    if not all(isinstance(one, str) for who in named for one in listed(who)):
+        raise _malformed("Invalid principal in policy")
+
+
+def _check_conditions(conditions: Any) -> None:
+    """They are objects of objects of single values or lists of such."""
+    asked = conditions.values() if isinstance(conditions, dict) else ()
+    if not isinstance(conditions, dict) or not all(isinstance(wanted, dict) for wanted in asked):
+        raise _malformed("Policy has an invalid condition")
+    values = [one for wanted in asked for value in wanted.values() for one in listed(value)]
+    if not all(isinstance(one, str | bool | int | float) for one in values):
+        raise _malformed("Policy has an invalid condition value")
+
+
+def listed(value: Any) -> list[Any]:
+    """What a policy says as a list, where a single value needs none."""
     return value if isinstance(value, list) else [value]
 
 

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from bakehouse.faults import AccessDenied, NotFound
 from bakehouse.services.s3.acl import Grants, acl_of, allows_everyone, is_public_acl
+from bakehouse.services.s3.actions import action_of, resource_of
 from bakehouse.services.s3.errors import invalid_request
 from bakehouse.services.s3.policy import check_policy, verdict_for_everyone
+from bakehouse.services.s3.setting_names import ACL, OWNERSHIP, POLICY, PUBLIC_ACCESS_BLOCK
 from bakehouse.storage.objects import ObjectStore
 from bakehouse.wire.types import AwsError, Params
 
 BLOCK = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 """The four switches of a block, in S3's order."""
 
-OWNERSHIP = "BucketOwnerEnforced"
+OWNER_ENFORCED = "BucketOwnerEnforced"
 """The setting of a bucket's ownership under which it has no ACLs."""
 
 
@@ -25,7 +27,7 @@ def block_of(store: ObjectStore, bucket: str) -> dict[str, bool] | None:
 
     A bucket of which nobody said anything has one that blocks nothing.
     """
-    found = store.setting(bucket, "public-access-block")
+    found = store.setting(bucket, PUBLIC_ACCESS_BLOCK)
     if found is None:
         return dict.fromkeys(BLOCK, False)
     return {name: found[name] for name in BLOCK} if found else None
@@ -46,8 +48,8 @@ def check_acl_allowed(store: ObjectStore, bucket: str, params: Params, grants: G
 
 
 def _has_acls(store: ObjectStore, bucket: str) -> bool:
-    controls = store.setting(bucket, "ownership")
-    return controls is None or controls["Rules"][0]["ObjectOwnership"] != OWNERSHIP
+    controls = store.setting(bucket, OWNERSHIP)
+    return controls is None or controls["Rules"][0]["ObjectOwnership"] != OWNER_ENFORCED
 
 
 _BUCKET_PERMISSIONS = {
@@ -61,19 +63,6 @@ _BUCKET_PERMISSIONS = {
     "PutObject": "WRITE",
 }
 _OBJECT_PERMISSIONS = {"GetObject": "READ", "GetObjectAcl": "READ_ACP", "HeadObject": "READ"}
-_ACTIONS = {
-    "HeadBucket": "ListBucket",
-    "HeadObject": "GetObject",
-    "ListMultipartUploads": "ListBucketMultipartUploads",
-    "ListObjectVersions": "ListBucketVersions",
-    "ListObjects": "ListBucket",
-    "ListObjectsV2": "ListBucket",
-}
-"""Operation → what policies call it, where that is not its name."""
-_OF_VERSIONS = {
-    "s3:GetObject": "s3:GetObjectVersion",
-    "s3:GetObjectAcl": "s3:GetObjectVersionAcl",
-}
 
 UNSIGNED = frozenset(_BUCKET_PERMISSIONS | _OBJECT_PERMISSIONS)
 """The operations that can be open to everyone."""
@@ -100,7 +89,7 @@ def check_unsigned(store: ObjectStore, operation: str, params: Params) -> None:
         return
     if block.get("IgnorePublicAcls") or not _has_acls(store, bucket):
         raise AccessDenied("Access Denied")
-    grants = acl_of(store.setting(bucket, "acl"), "")
+    grants = acl_of(store.setting(bucket, ACL), "")
     wanted = _BUCKET_PERMISSIONS.get(operation)
     if wanted is None:
         wanted = _OBJECT_PERMISSIONS[operation]
@@ -111,15 +100,10 @@ def check_unsigned(store: ObjectStore, operation: str, params: Params) -> None:
 
 def _verdict(store: ObjectStore, operation: str, params: Params) -> str | None:
     """What the bucket's policy says to someone unknown."""
-    found = store.setting(params["Bucket"], "policy")
+    found = store.setting(params["Bucket"], POLICY)
     if found is None:
         return None
-    action = f"s3:{_ACTIONS.get(operation, operation)}"
-    if action in _OF_VERSIONS and "VersionId" in params:
-        action = _OF_VERSIONS[action]
-    resource = f"arn:aws:s3:::{params['Bucket']}"
-    if operation in _OBJECT_PERMISSIONS or operation in ("PutObject", "DeleteObject"):
-        resource += f"/{params['Key']}"
+    action, resource = action_of(operation, params), resource_of(params)
     return verdict_for_everyone(check_policy(found["text"]), action, resource)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from bakehouse import clock
 from bakehouse.faults import Rejected
 from bakehouse.services.s3.conditions import names_etag
+from bakehouse.services.s3.denials import check_not_denied
 from bakehouse.services.s3.errors import aws_error, malformed_xml, precondition_failed
 from bakehouse.services.s3.object_lock import protection
 from bakehouse.storage.objects import Expect, ObjectInfo, ObjectStore, Removed
@@ -41,7 +42,7 @@ async def delete_objects(store: ObjectStore, call: Call, params: Params) -> Para
     if not 1 <= len(wanted) <= _MOST_DELETES:
         raise malformed_xml()
     store.bucket(params["Bucket"])
-    told = await asyncio.gather(*(_delete_one(store, params, one) for one in wanted))
+    told = await asyncio.gather(*(_delete_one(store, call, params, one) for one in wanted))
     removed = [answer for is_removed, answer in told if is_removed]
     failed = [answer for is_removed, answer in told if not is_removed]
     answer: Params = {}
@@ -50,10 +51,13 @@ async def delete_objects(store: ObjectStore, call: Call, params: Params) -> Para
     return answer | ({"Errors": failed} if failed else {})
 
 
-async def _delete_one(store: ObjectStore, params: Params, one: Params) -> tuple[bool, Params]:
+async def _delete_one(
+    store: ObjectStore, call: Call, params: Params, one: Params
+) -> tuple[bool, Params]:
     conditions = {name: one[short] for name, short in _CONDITIONS.items() if short in one}
     version_id = one.get("VersionId")
     try:
+        check_not_denied(store, "DeleteObject", call, {"Bucket": params["Bucket"], **one})
         removed = await store.delete_async(
             params["Bucket"],
             one["Key"],

@@ -35,7 +35,7 @@ async def get_bucket_versioning(store: ObjectStore, call: Call, params: Params) 
 
 async def list_object_versions(store: ObjectStore, call: Call, params: Params) -> Params:
     """A page of versions and delete markers, by key and of one key the newest first."""
-    if "VersionIdMarker" in params and not params.get("KeyMarker"):
+    if params.get("VersionIdMarker") and not params.get("KeyMarker"):
         text = "A version-id marker cannot be specified without a key marker."
         raise invalid_argument("version-id-marker", params["VersionIdMarker"], text)
     limit = page_size(params, "MaxKeys")

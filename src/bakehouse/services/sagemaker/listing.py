@@ -6,8 +6,6 @@ server, and rows that come or go meanwhile neither repeat nor hide others.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from typing import Any
 import orjson
 
 from bakehouse import clock
+from bakehouse.services import page_tokens
 from bakehouse.wire.types import AwsError, Params
 
 _PAGE = 10
@@ -69,7 +68,7 @@ def page(params: Params, member: str, rows: Iterable[Row], *, order: str = "Desc
 
 def write_token(key: tuple[Any, ...], by: str, order: str) -> str:
     """The token of a page that starts behind a row with this sort key."""
-    return base64.urlsafe_b64encode(orjson.dumps([by, order, *key])).decode()
+    return page_tokens.write(orjson.dumps([by, order, *key]).decode())
 
 
 def read_token(token: str, by: str, order: str) -> tuple[Any, ...]:
@@ -79,8 +78,8 @@ def read_token(token: str, by: str, order: str) -> tuple[Any, ...]:
         AwsError: it is no such token.
     """
     try:
-        content = orjson.loads(base64.b64decode(token, altchars=b"-_", validate=True))
-    except (binascii.Error, ValueError) as error:
+        content = orjson.loads(page_tokens.read(token))
+    except ValueError as error:
         raise _invalid() from error
     match content:
         case [str(said_by), str(said_order), int() | float() | str() as value, str(name)]:

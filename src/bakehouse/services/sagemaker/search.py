@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from botocore.model import Shape
@@ -38,6 +39,8 @@ class Found:
 
 Reader = Callable[[], Iterator[Found]]
 """Everything of one kind; called in a thread."""
+_Thing = tuple[str, Params, Params]
+"""An ARN, what its Describe… tells, and what conditions can ask for beside that."""
 ShapeOf = Callable[[str], Shape]
 """From a resource (``TrainingJob``) to the botocore shape of what is found."""
 
@@ -104,46 +107,52 @@ def readers(
     shape_of: ShapeOf,
 ) -> dict[str, Reader]:
     """What is searched: resource → how to read everything of that kind."""
-
-    def found(resource: str, arn: str, told: Params, **more: Any) -> Found:
-        known = shape_of(resource).members
-        own = tags.of(arn)
-        shown = {member: value for member, value in told.items() if member in known}
-        if own:
-            shown["Tags"] = tags_to_response(own)
-        return Found(arn, shown, {**shown, **more, "Tags": own})
-
-    def jobs() -> Iterator[Found]:
-        for job in training.jobs():
-            arn = training.arn(job.name)
-            metrics = {one.name: one.value for one in job.metrics}
-            yield found("TrainingJob", arn, job_as_told(training, job), Metrics=metrics)
-
-    def endpoints() -> Iterator[Found]:
-        for endpoint in hosting.endpoints.all():
-            arn = hosting.arn("endpoint", endpoint.name)
-            yield found("Endpoint", arn, endpoint_to_response(endpoint, arn))
-
-    def models() -> Iterator[Found]:
-        for model in hosting.models.all():
-            arn = hosting.arn("model", model.name)
-            one = found("Model", arn, model_to_response(model, arn))
-            yield Found(arn, {"Model": one.told}, one.properties)
-
-    def groups() -> Iterator[Found]:
-        for group in packages.groups():
-            arn = packages.group_arn(group.name)
-            yield found("ModelPackageGroup", arn, group_to_response(group, arn))
-
-    def versions() -> Iterator[Found]:
-        for package in packages.packages():
-            arn = packages.package_arn(package.name, package.version)
-            yield found("ModelPackage", arn, package_to_response(package, arn))
-
-    return {
-        "TrainingJob": jobs,
-        "Endpoint": endpoints,
-        "Model": models,
-        "ModelPackageGroup": groups,
-        "ModelPackage": versions,
+    things: dict[str, Callable[[], Iterator[_Thing]]] = {
+        "TrainingJob": partial(_jobs, training),
+        "Endpoint": partial(_endpoints, hosting),
+        "Model": partial(_models, hosting),
+        "ModelPackageGroup": partial(_groups, packages),
+        "ModelPackage": partial(_versions, packages),
     }
+
+    def read(resource: str) -> Iterator[Found]:
+        known = shape_of(resource).members
+        for arn, description, more in things[resource]():
+            own = tags.of(arn)
+            told = {member: value for member, value in description.items() if member in known}
+            if own:
+                told["Tags"] = tags_to_response(own)
+            properties = {**told, **more, "Tags": own}
+            yield Found(arn, {"Model": told} if resource == "Model" else told, properties)
+
+    return {resource: partial(read, resource) for resource in things}
+
+
+def _jobs(training: TrainingJobs) -> Iterator[_Thing]:
+    for job in training.jobs():
+        metrics = {one.name: one.value for one in job.metrics}
+        yield training.arn(job.name), job_as_told(training, job), {"Metrics": metrics}
+
+
+def _endpoints(hosting: Hosting) -> Iterator[_Thing]:
+    for endpoint in hosting.endpoints.all():
+        arn = hosting.arn("endpoint", endpoint.name)
+        yield arn, endpoint_to_response(endpoint, arn), {}
+
+
+def _models(hosting: Hosting) -> Iterator[_Thing]:
+    for model in hosting.models.all():
+        arn = hosting.arn("model", model.name)
+        yield arn, model_to_response(model, arn), {}
+
+
+def _groups(packages: ModelPackages) -> Iterator[_Thing]:
+    for group in packages.groups():
+        arn = packages.group_arn(group.name)
+        yield arn, group_to_response(group, arn), {}
+
+
+def _versions(packages: ModelPackages) -> Iterator[_Thing]:
+    for package in packages.packages():
+        arn = packages.package_arn(package.name, package.version)
+        yield arn, package_to_response(package, arn), {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bakehouse.faults import Unimplemented
+from bakehouse.services import page_tokens
 from bakehouse.services.stepfunctions import shapes, tokens
 from bakehouse.wire.types import Call, Params
 from bakehouse.workflows import Workflows
@@ -45,7 +46,7 @@ async def list_executions(workflows: Workflows, call: Call, params: Params) -> P
     )
     answer: Params = {"executions": [shapes.execution_to_item(run) for run in page]}
     if after is not None:
-        answer["nextToken"] = tokens.write(after)
+        answer["nextToken"] = page_tokens.write(after)
     return answer
 
 
@@ -62,5 +63,5 @@ async def get_execution_history(workflows: Workflows, call: Call, params: Params
     events = [shapes.event_to_response(event, with_data=with_data) for event in page[:limit]]
     answer: Params = {"events": events}
     if len(page) > limit:
-        answer["nextToken"] = tokens.write(str(page[limit - 1]["id"]))
+        answer["nextToken"] = page_tokens.write(str(page[limit - 1]["id"]))
     return answer

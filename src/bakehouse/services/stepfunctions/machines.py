@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from bakehouse.faults import Unimplemented
+from bakehouse.services import page_tokens
 from bakehouse.services.stepfunctions import shapes, tokens
 from bakehouse.states.definition import parse_definition
 from bakehouse.states.problems import InvalidDefinition
@@ -64,7 +65,7 @@ async def list_state_machines(workflows: Workflows, call: Call, params: Params) 
     page = workflows.machines.listing(after=after, limit=limit + 1)
     answer: Params = {"stateMachines": [shapes.machine_to_item(m) for m in page[:limit]]}
     if len(page) > limit:
-        answer["nextToken"] = tokens.write(page[limit - 1].name)
+        answer["nextToken"] = page_tokens.write(page[limit - 1].name)
     return answer
 
 

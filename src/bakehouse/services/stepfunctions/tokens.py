@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-
+from bakehouse.services import page_tokens
 from bakehouse.wire.types import AwsError
 
 PAGE = 100
 """The entries of a page, where the client does not say."""
-
-
-def write(after: str) -> str:
-    """The token of a page that starts after a key."""
-    return base64.urlsafe_b64encode(after.encode()).decode()
 
 
 def read(token: str | None) -> str:
@@ -25,8 +18,8 @@ def read(token: str | None) -> str:
     if token is None:
         return ""
     try:
-        return base64.b64decode(token, altchars=b"-_", validate=True).decode()
-    except (binascii.Error, ValueError) as error:
+        return page_tokens.read(token)
+    except ValueError as error:
         raise _invalid(token) from error
 
 

@@ -1,4 +1,4 @@
-"""HTTP/1.1 as clients of every kind send it, over real sockets to uvicorn's server."""
+"""HTTP/1.1 as clients of every kind send it, with the bounds on what they may send."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import uvicorn
 
-from bakehouse.cli.http_connection import HEAD_BYTES, HttpConnection
+from bakehouse.cli.bounded_http import HEAD_BYTES, MOST_WAITING, BoundedHeads
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -41,20 +41,6 @@ async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
             await answer(send, await read(receive))
         case "/unread":
             await answer(send, b"not read")
-        case "/pieces":
-            await send({"type": "http.response.start", "status": 200, "headers": []})
-            for piece in (b"one", b"two"):
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
-            await send({"type": "http.response.body", "body": b""})
-        case "/short":
-            headers = [(b"content-length", b"9")]
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
-            await send({"type": "http.response.body", "body": b"short"})
-        case "/injected":
-            headers = [(b"x-a", b"1\r\nx-b: 2"), (b"content-length", b"0")]
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
-        case "/fails":
-            raise ValueError("as tests want it")
         case "/waits":
             await read(receive)
             assert (await receive())["type"] == "http.disconnect"
@@ -66,16 +52,16 @@ async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
             await answer(send, said.encode())
 
 
-class Hasty(HttpConnection):
+class Hasty(BoundedHeads):
     """A connection whose time is over at once."""
 
-    head_s, tick_s = 0.0, 0.02
+    head_s = 0.02
 
 
 @contextlib.contextmanager
 def serving(protocol: type[asyncio.Protocol]) -> Iterator[tuple[str, int]]:
     config = uvicorn.Config(
-        app, http=protocol, lifespan="off", log_config=None, proxy_headers=False
+        app, http=protocol, ws="none", lifespan="off", log_config=None, proxy_headers=False
     )
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -88,7 +74,7 @@ def serving(protocol: type[asyncio.Protocol]) -> Iterator[tuple[str, int]]:
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[tuple[str, int]]:
-    with serving(HttpConnection) as address:
+    with serving(BoundedHeads) as address:
         yield address
 
 
@@ -129,6 +115,24 @@ def test_requests_in_one_piece_are_answered_in_their_order(address: tuple[str, i
     assert bodies[1].startswith(b"GET /a b'/a' b''")
     assert bodies[2].startswith(b"GET /b b'/b' b'c=%20'")
     assert bodies[3] == b"GET //d b'/%2Fd' b''"
+
+
+def test_more_requests_than_may_wait_end_the_connection(address: tuple[str, int]) -> None:
+    """Thousands fit into one piece, and each would be kept in memory until its turn."""
+    few = exchange(address, get(b"/a") * (MOST_WAITING - 1) + get(b"/a", CLOSE))
+    assert few.count(b"HTTP/1.1 200 OK") == MOST_WAITING
+    many = exchange(address, get(b"/a") * (3 * MOST_WAITING))
+    assert b"HTTP/1.1 400 Bad Request" in many
+    assert many.count(b"HTTP/1.1 200 OK") <= MOST_WAITING
+
+
+def test_the_wish_for_another_protocol_is_passed_over(address: tuple[str, int]) -> None:
+    """It is answered in HTTP/1.1, and the connection ends: what follows would never be read."""
+    upgrade = get(b"/a", b"Connection: Upgrade", b"Upgrade: websocket")
+    found = exchange(address, upgrade + get(b"/b"))
+    assert found.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"connection: close\r\n" in found
+    assert b"GET /b" not in found
 
 
 def test_a_request_may_come_byte_by_byte(address: tuple[str, int]) -> None:
@@ -177,53 +181,21 @@ def test_a_body_that_is_not_wanted_is_not_asked_for(address: tuple[str, int]) ->
         assert connection.recv(1000).startswith(b"HTTP/1.1 200 OK\r\n")
 
 
-def test_an_answer_of_unknown_length_comes_in_chunks(address: tuple[str, int]) -> None:
-    """A client of HTTP/1.0 knows it by the end of the connection."""
-    found = exchange(address, get(b"/pieces", CLOSE))
-    assert b"\r\ntransfer-encoding: chunked\r\n" in found
-    assert found.endswith(b"\r\n\r\n3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n")
-    older = exchange(address, get(b"/pieces", version=b"1.0"))
-    assert older.endswith(b"\r\nconnection: close\r\n\r\nonetwo")
-
-
-def test_a_head_is_answered_without_the_body(address: tuple[str, int]) -> None:
-    """What stands in its head is what a GET would be told."""
-    found = exchange(address, get(b"/a", CLOSE).replace(b"GET", b"HEAD"))
-    assert b"\r\ncontent-length: 17\r\n" in found
-    assert found.endswith(b"\r\n\r\n")
-
-
-@pytest.mark.parametrize("path", [b"/short", b"/injected", b"/fails"])
-def test_an_answer_that_is_none_ends_the_connection(address: tuple[str, int], path: bytes) -> None:
-    """Nothing that a client could take for a whole answer, and no header within another."""
-    found = exchange(address, get(path))
-    assert not found.startswith(b"HTTP/1.1 200")
-    assert b"x-b" not in found
-
-
-@pytest.mark.parametrize("garbage", [b"\x16\x03\x01\x02\x00", b"GET\r\n\r\n", b"A B C\r\n\r\n"])
-def test_what_is_no_http_is_refused(address: tuple[str, int], garbage: bytes) -> None:
-    """With 400, and an end of the connection."""
-    assert exchange(address, garbage).startswith(b"HTTP/1.1 400 Bad Request\r\n")
-
-
-def test_a_path_beyond_ascii_is_refused(address: tuple[str, int]) -> None:
-    """Clients encode it."""
-    assert exchange(address, get("/ä".encode())).startswith(b"HTTP/1.1 400 ")
-
-
-def test_a_head_without_end_is_refused(address: tuple[str, int]) -> None:
+@pytest.mark.parametrize("begin", ["a head", "trailers"])
+def test_a_head_without_end_is_refused(address: tuple[str, int], begin: str) -> None:
     """It is not kept in memory for ever; nor is what comes behind a chunked body."""
+    head = b"PUT /echo HTTP/1.1\r\n"
+    if begin == "trailers":
+        head += b"Host: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n"
     line = b"x-%d: " + b"a" * 1000 + b"\r\n"
-    many = [line % n for n in range(HEAD_BYTES // 1000 * 8)]
-    refused = b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
     with connected(address) as connection:
         with contextlib.suppress(OSError):
-            for piece in (b"GET / HTTP/1.1\r\n", *many):
-                connection.sendall(piece)
-        with contextlib.suppress(OSError):
-            assert connection.recv(1000).startswith(refused)
-        assert until_closed(connection) == b""
+            connection.sendall(head)
+            for n in range(HEAD_BYTES // 1000 * 8):
+                connection.sendall(line % n)
+        found = until_closed(connection)
+        assert b"HTTP/1.1 200" not in found
+        assert begin == "trailers" or found[:13] in (b"", b"HTTP/1.1 431 ")
 
 
 def test_who_waits_for_a_client_learns_that_it_left(address: tuple[str, int]) -> None:
@@ -232,6 +204,18 @@ def test_who_waits_for_a_client_learns_that_it_left(address: tuple[str, int]) ->
     with connected(address) as connection:
         connection.sendall(get(b"/waits"))
     assert LEFT.wait(10)
+
+
+def test_a_connection_serves_many_requests(address: tuple[str, int]) -> None:
+    """Sent as many at once as may wait, they are answered one after the other."""
+    found = b""
+    with connected(address) as connection:
+        for count in range(MOST_WAITING, 2001, MOST_WAITING):
+            connection.sendall(get(b"/a") * MOST_WAITING)
+            while found.count(b"HTTP/1.1 200 OK\r\n") < count:
+                found += connection.recv(65536)
+        connection.sendall(get(b"/last", CLOSE))
+        assert until_closed(connection).endswith(b"GET /last b'/last' b''")
 
 
 def test_a_slow_head_ends_the_connection() -> None:
