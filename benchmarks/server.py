@@ -34,7 +34,7 @@ from bakehouse import keys
 from bakehouse.cli import running
 from bakehouse.runtime import Bakehouse
 from bakehouse.settings import settings_from
-from bakehouse.wire import parsing, serializing
+from bakehouse.wire import json_values, serializing
 from bakehouse.wire.models import service_model
 from bakehouse.wire.types import Answer
 from bakehouse.wire.validation import Checks
@@ -198,7 +198,7 @@ def steps(folder: Path, headers: dict[str, str], body: bytes) -> dict[str, float
         return (time.perf_counter() - started) / calls * 1e6
 
     model = service_model("sagemaker").operation_model("DescribeTrainingJob")
-    read = parsing.JsonReaders().reader(model.input_shape)
+    read = json_values.JsonReaders().reader(model.input_shape)
     check = Checks().check(model.input_shape)
     write = serializing.json_serializer(model, "1.1")
     asyncio.run(whole(10))
@@ -206,7 +206,7 @@ def steps(folder: Path, headers: dict[str, str], body: bytes) -> dict[str, float
     told = asyncio.run(house.server.call("sagemaker", "DescribeTrainingJob", orjson.loads(body)))
     found = {
         "the whole, without sockets": asyncio.run(whole(3000)),
-        "  parse": each(lambda: read(parsing.load_json(body), "")),
+        "  parse": each(lambda: read(json_values.load_json(body), "")),
         "  validate": each(lambda: check({"TrainingJobName": JOB}, "", [])),
         "  serialise": each(lambda: write(Answer(told), "id")),
     }

@@ -104,9 +104,10 @@ class Server:
         except asyncio.CancelledError:  # only the end of the server cancels a request
             await _send(_ending(request), send, close=True, gone=body.client_left)
             return
-        if not body.finished and "expect" not in request.headers:
-            await body.drain(_DRAINED_BYTES, _DRAINED_S)
-        await _send(response, send, close=not body.finished, gone=body.client_left)
+        with contextlib.suppress(asyncio.CancelledError):  # the server ends in mid-answer
+            if not body.finished and "expect" not in request.headers:
+                await body.drain(_DRAINED_BYTES, _DRAINED_S)
+            await _send(response, send, close=not body.finished, gone=body.client_left)
 
     async def answer(self, request: Request) -> Response:
         """Answer one request."""

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 from botocore.exceptions import ClientError
 
+from support.refusals import refused
 from support.server import ServerProcess, running_server
 
 TRUST = json.dumps(
@@ -51,14 +52,6 @@ def raw(server: ServerProcess, method: str, path: str, **more: Any) -> tuple[int
         return response.status, response.getheader("content-type", ""), response.read()
     finally:
         connection.close()
-
-
-def refusal(call: Any, **params: Any) -> tuple[str, int]:
-    """The error code and the status with which a call is refused."""
-    with pytest.raises(ClientError) as caught:
-        call(**params)
-    response = caught.value.response
-    return response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -145,16 +138,16 @@ def test_the_caller_is_a_role_that_iam_knows(server: ServerProcess) -> None:
 def test_a_wrong_secret_gets_each_services_own_error(server: ServerProcess) -> None:
     """A signature that does not fit is told in the protocol's own words."""
     wrong = {"aws_secret_access_key": "wrong"}
-    assert refusal(server.client("s3", **wrong).list_buckets) == ("SignatureDoesNotMatch", 403)
-    assert refusal(server.client("sts", **wrong).get_caller_identity) == (
+    assert refused(server.client("s3", **wrong).list_buckets) == ("SignatureDoesNotMatch", 403)
+    assert refused(server.client("sts", **wrong).get_caller_identity) == (
         "SignatureDoesNotMatch",
         403,
     )
-    assert refusal(server.client("stepfunctions", **wrong).list_state_machines) == (
+    assert refused(server.client("stepfunctions", **wrong).list_state_machines) == (
         "InvalidSignatureException",
         400,
     )
-    assert refusal(server.client("lambda", **wrong).get_function, FunctionName="f") == (
+    assert refused(server.client("lambda", **wrong).get_function, FunctionName="f") == (
         "InvalidSignatureException",
         403,
     )
@@ -163,8 +156,8 @@ def test_a_wrong_secret_gets_each_services_own_error(server: ServerProcess) -> N
 def test_an_unknown_key_is_refused(server: ServerProcess) -> None:
     """A key id that nobody has is told apart from a wrong secret."""
     nobody = {"aws_access_key_id": "AKIANOBODY"}
-    assert refusal(server.client("s3", **nobody).list_buckets) == ("InvalidAccessKeyId", 403)
-    assert refusal(server.client("sagemaker", **nobody).list_models) == (
+    assert refused(server.client("s3", **nobody).list_buckets) == ("InvalidAccessKeyId", 403)
+    assert refused(server.client("sagemaker", **nobody).list_models) == (
         "UnrecognizedClientException",
         400,
     )
@@ -195,14 +188,14 @@ def test_operations_that_are_not_built_say_so(server: ServerProcess) -> None:
         "stepfunctions": "list_activities",
     }
     for service, operation in calls.items():
-        code, status = refusal(getattr(server.client(service), operation))
+        code, status = refused(getattr(server.client(service), operation))
         assert (code, status) == ("NotImplemented", 501)
 
 
 def test_a_service_that_is_not_offered_says_so(server: ServerProcess) -> None:
     """Clients of other services get an error of their protocol."""
-    assert refusal(server.client("dynamodb").list_tables) == ("NotImplemented", 501)
-    assert refusal(server.client("sqs").list_queues) == ("NotImplemented", 501)
+    assert refused(server.client("dynamodb").list_tables) == ("NotImplemented", 501)
+    assert refused(server.client("sqs").list_queues) == ("NotImplemented", 501)
 
 
 def test_parameters_that_break_the_model_are_named(server: ServerProcess) -> None:

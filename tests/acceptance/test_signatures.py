@@ -97,7 +97,9 @@ def test_older_urls_carry_headers_in_their_query(server: ServerProcess) -> None:
     assert fetch(url.replace("x-amz-meta-a=b", "x-amz-meta-a=c"), "PUT", b"x")[0] == 403
 
 
-@pytest.mark.parametrize("added", ["%61cl", "version%49d=null", "response%2Dcontent-type=text/html"])
+@pytest.mark.parametrize(
+    "added", ["%61cl", "version%49d=null", "response%2Dcontent-type=text/html"]
+)
 def test_an_older_url_cannot_be_led_elsewhere(server: ServerProcess, added: str) -> None:
     """What names a sub-resource is signed, however it is spelled in the query."""
     s3 = presigner(server, "s3")

@@ -20,6 +20,7 @@ from bakehouse.wire import models, parsing, serializing
 from bakehouse.wire.errors import error_response
 from bakehouse.wire.models import families, payload_member, service_model
 from bakehouse.wire.routing import Router
+from bakehouse.wire.text_values import Malformed
 from bakehouse.wire.types import Answer, AwsError, Params, Request
 from support.bodies import Bytes
 from support.offered import offered
@@ -278,7 +279,7 @@ def test_no_bytes_break_a_reader(body: bytes) -> None:
     ):
         operation = service_model(service).operation_model(name)
         request = Request("POST", "/", "", {}, Bytes(b""))
-        with contextlib.suppress(parsing.Malformed):
+        with contextlib.suppress(Malformed):
             assert isinstance(
                 parsing.request_reader(operation, family)(request, {}, {}, body), dict
             )

@@ -79,7 +79,7 @@ def wait_until_ready(folder: Path, process: subprocess.Popen[bytes], log: Path) 
     while (found := running.find(folder)) is None:
         ended = process.poll() is not None and not lock.is_taken(folder)
         if ended or time.monotonic() > deadline:
-            raise click.ClickException(f"The server did not start. {_said(log)}")
+            raise click.ClickException(f"The server did not start. {_said(log, folder)}")
         time.sleep(0.01)
     return found
 
@@ -96,10 +96,11 @@ def _let_go(process: subprocess.Popen[bytes], use: running.Use) -> None:
         process.stdin.close()
 
 
-def _said(log: Path) -> str:
+def _said(log: Path, folder: Path) -> str:
     if said := last_line(log):
         return f"{log} ends with: {said}"
-    return f"{log} says nothing: is there room on the disk? `bakehouse up` shows what is wrong."
+    up = options.typed("bakehouse up", folder)
+    return f"{log} says nothing: is there room on the disk? `{up}` shows what is wrong."
 
 
 def last_line(log: Path) -> str:

@@ -76,8 +76,9 @@ class Buckets:
         inside = f"{name}/"
         with self.lock:
             self.check_open(name)
-            if any(self._holds(kind, inside) for kind in (OBJECT, VERSION)):
-                raise Conflict("bucket", name, "not empty", "an empty one")
+            if held := [kind for kind in (OBJECT, VERSION) if self._holds(kind, inside)]:
+                state = "not empty of versions" if VERSION in held else "not empty"
+                raise Conflict("bucket", name, state, "an empty one")
             settings = {*self._contents.under_way(SETTING, inside)}
             settings.update(row.key for row in every(self._records, SETTING, prefix=inside))
             self._closing.add(name)

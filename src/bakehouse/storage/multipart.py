@@ -175,8 +175,8 @@ class MultipartUploads:
         """Make the object of the chosen parts; blocks until it is there.
 
         ``checksum`` is what the upload's algorithm is expected to make of it, ``size_bytes`` how
-        much it is expected to be. To complete an upload
-        once more, with the same parts, gives the same object as long as it is there.
+        much it is expected to be. To complete an upload once more, with the same parts, gives the
+        same object as long as it is there.
 
         Raises:
             InvalidInput: of ``part``, ``part order`` or ``part size``: they are not parts of the

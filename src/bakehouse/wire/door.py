@@ -34,6 +34,7 @@ from bakehouse.wire.models import Family
 from bakehouse.wire.refusals import spelled
 from bakehouse.wire.routing import Router
 from bakehouse.wire.signatures import Claim, Verifier
+from bakehouse.wire.text_values import Malformed, MalformedParameter
 from bakehouse.wire.types import (
     Answer,
     AwsError,
@@ -134,7 +135,7 @@ class Door:
         except AwsError as error:
             family = "json" if meant.family == "cbor" else meant.family
             return self._refuse(request, meant, spelled(error, family), request_id)
-        except parsing.Malformed as error:
+        except Malformed as error:
             return self._refuse(request, meant, _malformed(meant.family, error), request_id)
         except (Rejected, Broken) as fault:
             if isinstance(fault, Broken) and not isinstance(fault, Unimplemented):
@@ -262,7 +263,7 @@ class Door:
         try:
             params = compiled.read(request, meant.path, meant.form, body)
         except RecursionError as error:
-            raise parsing.Malformed("The parameters are nested too deeply.") from error
+            raise Malformed("The parameters are nested too deeply.") from error
         if meant.operation in self._streaming:
             params[str(models.payload_member(compiled.model.input_shape))] = request.body
         self._check(compiled, params)
@@ -394,15 +395,15 @@ def _with_form(meant: _Meant, body: bytes) -> _Meant:
     try:
         fields = parse_qsl(body.decode("utf-8", "replace"), True, max_num_fields=_FORM_FIELDS)
     except ValueError as error:
-        raise parsing.Malformed(f"The form has more than {_FORM_FIELDS} fields.") from error
+        raise Malformed(f"The form has more than {_FORM_FIELDS} fields.") from error
     form = {**meant.form, **dict(fields)}
     return _Meant(meant.family, meant.version, form.get("Action"), {}, form)
 
 
-def _malformed(family: Family, error: parsing.Malformed) -> AwsError:
+def _malformed(family: Family, error: Malformed) -> AwsError:
     text = str(error)
     if family == "rest-xml":
-        outside = isinstance(error, parsing.MalformedParameter)
+        outside = isinstance(error, MalformedParameter)
         return AwsError("InvalidArgument" if outside else "MalformedXML", text, 400)
     if family == "query":
         return AwsError("MalformedQueryString", text, 400)

@@ -107,7 +107,9 @@ class Router:
                 weight = route.weight(query, headers), -route.rank
                 if weight[0] >= 0 and weight > best:
                     best, meant = weight, (route, found)
-        if meant is None or not self._told_apart_by.isdisjoint(query.keys() - meant[0].fixed.keys()):
+        if meant is None or not self._told_apart_by.isdisjoint(
+            query.keys() - meant[0].fixed.keys()
+        ):
             return None
         return meant[0].operation, {k: unquote(v) for k, v in meant[1].groupdict().items()}
 

@@ -6,17 +6,10 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
+
+from support.refusals import refused
 
 KEYS = ["a b", "a/1", "a/2", "b/x/1", "c+d", "é"]
-
-
-def refusal(call: Any, **params: Any) -> tuple[str, int]:
-    """Code and status with which a call is refused."""
-    with pytest.raises(ClientError) as caught:
-        call(**params)
-    answer = caught.value.response
-    return answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"]
 
 
 @pytest.fixture
@@ -35,17 +28,17 @@ def test_a_bucket_lives_and_ends(client: Any) -> None:
     assert client.head_bucket(Bucket="short-lived")["BucketRegion"] == "us-east-1"
     assert "short-lived" in [found["Name"] for found in client.list_buckets()["Buckets"]]
     client.put_object(Bucket="short-lived", Key="key", Body=b"")
-    assert refusal(client.delete_bucket, Bucket="short-lived") == ("BucketNotEmpty", 409)
+    assert refused(client.delete_bucket, Bucket="short-lived") == ("BucketNotEmpty", 409)
     client.delete_object(Bucket="short-lived", Key="key")
     client.delete_bucket(Bucket="short-lived")
-    assert refusal(client.head_bucket, Bucket="short-lived") == ("404", 404)
-    assert refusal(client.delete_bucket, Bucket="short-lived") == ("NoSuchBucket", 404)
+    assert refused(client.head_bucket, Bucket="short-lived") == ("404", 404)
+    assert refused(client.delete_bucket, Bucket="short-lived") == ("NoSuchBucket", 404)
 
 
 @pytest.mark.parametrize("name", ["Capital", "under_score", "two..dots", "10.0.0.1"])
 def test_names_that_s3_does_not_allow_are_refused(client: Any, name: str) -> None:
     """With S3's code, whatever the client let pass."""
-    assert refusal(client.create_bucket, Bucket=name) == ("InvalidBucketName", 400)
+    assert refused(client.create_bucket, Bucket=name) == ("InvalidBucketName", 400)
 
 
 def test_a_bucket_is_made_where_the_request_goes(endpoint: str, client: Any) -> None:
@@ -59,10 +52,10 @@ def test_a_bucket_is_made_where_the_request_goes(endpoint: str, client: Any) -> 
     )
     here = {"CreateBucketConfiguration": {"LocationConstraint": "eu-west-1"}}
     code = "IllegalLocationConstraintException"
-    assert refusal(abroad.create_bucket, Bucket="abroad") == (code, 400)
-    assert refusal(client.create_bucket, Bucket="abroad", **here) == (code, 400)
+    assert refused(abroad.create_bucket, Bucket="abroad") == (code, 400)
+    assert refused(client.create_bucket, Bucket="abroad", **here) == (code, 400)
     abroad.create_bucket(Bucket="abroad", **here)
-    again = refusal(abroad.create_bucket, Bucket="abroad", **here)
+    again = refused(abroad.create_bucket, Bucket="abroad", **here)
     assert again == ("BucketAlreadyOwnedByYou", 409)
     assert client.head_bucket(Bucket="abroad")["BucketRegion"] == "eu-west-1"
     assert client.get_bucket_location(Bucket="abroad")["LocationConstraint"] == "eu-west-1"
@@ -78,8 +71,8 @@ def test_an_expected_owner_must_be_the_owner(client: Any, bucket: str) -> None:
     """The account that the server plays is; any other is 403."""
     client.head_bucket(Bucket=bucket, ExpectedBucketOwner="123456789012")
     other = {"Bucket": bucket, "ExpectedBucketOwner": "111111111111"}
-    assert refusal(client.head_bucket, **other) == ("403", 403)
-    assert refusal(client.list_objects_v2, **other) == ("AccessDenied", 403)
+    assert refused(client.head_bucket, **other) == ("403", 403)
+    assert refused(client.list_objects_v2, **other) == ("AccessDenied", 403)
 
 
 def test_buckets_are_listed_in_pages(client: Any) -> None:
@@ -159,18 +152,18 @@ def test_page_sizes_have_their_bounds(client: Any, filled: str) -> None:
     assert (empty["KeyCount"], empty["IsTruncated"]) == (0, False)
     assert client.list_objects_v2(Bucket=filled, MaxKeys=5000)["MaxKeys"] == 1000
     below = {"Bucket": filled, "MaxKeys": -1}
-    assert refusal(client.list_objects_v2, **below) == ("InvalidArgument", 400)
+    assert refused(client.list_objects_v2, **below) == ("InvalidArgument", 400)
     below = {"Bucket": filled, "MaxUploads": -1}
-    assert refusal(client.list_multipart_uploads, **below) == ("InvalidArgument", 400)
+    assert refused(client.list_multipart_uploads, **below) == ("InvalidArgument", 400)
 
 
 def test_a_foreign_token_is_refused(client: Any, filled: str) -> None:
     """It is the caller's mistake, not the server's."""
     params = {"Bucket": filled, "ContinuationToken": "not one of ours"}
-    assert refusal(client.list_objects_v2, **params) == ("InvalidArgument", 400)
+    assert refused(client.list_objects_v2, **params) == ("InvalidArgument", 400)
 
 
 def test_a_missing_bucket_has_no_listing(client: Any) -> None:
     """NoSuchBucket in both versions."""
     for operation in (client.list_objects_v2, client.list_objects):
-        assert refusal(operation, Bucket="no-such-bucket") == ("NoSuchBucket", 404)
+        assert refused(operation, Bucket="no-such-bucket") == ("NoSuchBucket", 404)

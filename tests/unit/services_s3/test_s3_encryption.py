@@ -7,7 +7,8 @@ import hashlib
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+
+from support.refusals import refused
 
 KEY, OTHER = bytes(range(32)), bytes(32)
 
@@ -18,13 +19,6 @@ def customer(key: bytes, prefix: str = "") -> dict[str, str]:
         f"{prefix}SSECustomerAlgorithm": "AES256",
         f"{prefix}SSECustomerKey": key.decode("latin-1"),
     }
-
-
-def refusal(call: Any, **params: Any) -> tuple[str, int]:
-    with pytest.raises(ClientError) as caught:
-        call(**params)
-    answer = caught.value.response
-    return answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"]
 
 
 @pytest.fixture
@@ -79,15 +73,15 @@ def test_what_contradicts_itself_is_refused(
     client: Any, target: dict[str, str], asked: dict[str, str]
 ) -> None:
     """And nothing is written."""
-    assert refusal(client.put_object, **target, **asked) == ("InvalidArgument", 400)
-    assert refusal(client.head_object, **target) == ("404", 404)
+    assert refused(client.put_object, **target, **asked) == ("InvalidArgument", 400)
+    assert refused(client.head_object, **target) == ("404", 404)
 
 
 def test_other_algorithms_have_an_error_of_their_own(client: Any, target: dict[str, str]) -> None:
     """There is only one for customers' keys."""
     asked = {**customer(KEY), "SSECustomerAlgorithm": "DES"}
-    refused = refusal(client.put_object, **target, **asked)
-    assert refused == ("InvalidEncryptionAlgorithmError", 400)
+    told = refused(client.put_object, **target, **asked)
+    assert told == ("InvalidEncryptionAlgorithmError", 400)
 
 
 def test_a_bucket_has_a_default(client: Any, target: dict[str, str]) -> None:
@@ -116,26 +110,26 @@ def test_who_reads_must_bring_the_writers_key(client: Any, target: dict[str, str
     for answer in (written, got, client.head_object(**target, **customer(KEY))):
         assert answer["SSECustomerAlgorithm"] == "AES256"
         assert answer["SSECustomerKeyMD5"] == digest
-    assert refusal(client.get_object, **target) == ("InvalidRequest", 400)
-    assert refusal(client.head_object, **target) == ("400", 400)
-    assert refusal(client.get_object, **target, **customer(OTHER)) == ("InvalidRequest", 400)
+    assert refused(client.get_object, **target) == ("InvalidRequest", 400)
+    assert refused(client.head_object, **target) == ("400", 400)
+    assert refused(client.get_object, **target, **customer(OTHER)) == ("InvalidRequest", 400)
     client.put_object(**target, Body=b"content")
-    assert refusal(client.get_object, **target, **customer(KEY)) == ("InvalidRequest", 400)
+    assert refused(client.get_object, **target, **customer(KEY)) == ("InvalidRequest", 400)
 
 
 def test_a_part_is_looked_for_before_the_key(client: Any, target: dict[str, str]) -> None:
     """Who asks for a part that there is not is told so, with the key or without."""
     client.put_object(**target, Body=b"x", **customer(KEY))
     for given in ({}, customer(KEY)):
-        assert refusal(client.get_object, **target, **given, PartNumber=2) == ("InvalidPart", 400)
-    assert refusal(client.get_object, **target, PartNumber=1) == ("InvalidRequest", 400)
+        assert refused(client.get_object, **target, **given, PartNumber=2) == ("InvalidPart", 400)
+    assert refused(client.get_object, **target, PartNumber=1) == ("InvalidRequest", 400)
 
 
 def test_a_copy_needs_the_key_of_its_source(client: Any, target: dict[str, str]) -> None:
     """And has the key that it is given itself."""
     client.put_object(**target, Body=b"content", **customer(KEY))
     copy = {"Bucket": target["Bucket"], "Key": "copy", "CopySource": f"{target['Bucket']}/key"}
-    assert refusal(client.copy_object, **copy) == ("InvalidRequest", 400)
+    assert refused(client.copy_object, **copy) == ("InvalidRequest", 400)
     source = customer(KEY, "CopySource")
     client.copy_object(**copy, **source, **customer(OTHER))
     named = {"Bucket": target["Bucket"], "Key": "copy"}
@@ -150,13 +144,13 @@ def test_parts_come_with_the_key_of_their_upload(client: Any, target: dict[str, 
     upload = {**target, "UploadId": begun["UploadId"]}
     part = {**upload, "PartNumber": 1, "Body": b"x"}
     for wrong in ({}, customer(OTHER)):
-        assert refusal(client.upload_part, **part, **wrong) == ("InvalidRequest", 400)
+        assert refused(client.upload_part, **part, **wrong) == ("InvalidRequest", 400)
     sent = client.upload_part(**part, **customer(KEY))
     assert sent["SSECustomerAlgorithm"] == "AES256"
     parts = {"Parts": [{"PartNumber": 1, "ETag": sent["ETag"]}]}
     client.complete_multipart_upload(**upload, MultipartUpload=parts)
     assert client.get_object(**target, **customer(KEY))["Body"].read() == b"x"
-    assert refusal(client.get_object, **target) == ("InvalidRequest", 400)
+    assert refused(client.get_object, **target) == ("InvalidRequest", 400)
 
 
 @pytest.mark.parametrize("read", ["get_object", "head_object"])
@@ -173,7 +167,7 @@ def test_a_reader_asks_for_no_encryption(client: Any, target: dict[str, str], re
 
     client.meta.events.register(event, add)
     try:
-        assert refusal(getattr(client, read), **target)[1] == 400
+        assert refused(getattr(client, read), **target)[1] == 400
     finally:
         client.meta.events.unregister(event, add)
     assert getattr(client, read)(**target)["ServerSideEncryption"] == "AES256"
@@ -190,9 +184,9 @@ def test_a_completion_brings_no_other_key(client: Any, target: dict[str, str]) -
         found = {"PartNumber": 1, "ETag": part["ETag"], "ChecksumSHA256": part["ChecksumSHA256"]}
         named["MultipartUpload"] = {"Parts": [found]}
         complete = client.complete_multipart_upload
-        assert refusal(complete, **named, **customer(OTHER)) == ("InvalidRequest", 400)
+        assert refused(complete, **named, **customer(OTHER)) == ("InvalidRequest", 400)
         if algorithm:
-            assert refusal(complete, **named) == ("InvalidArgument", 400)
+            assert refused(complete, **named) == ("InvalidArgument", 400)
         for _ in range(2):
             told = complete(**named, **customer(KEY))["ResponseMetadata"]["HTTPHeaders"]
             digest = hashlib.md5(KEY, usedforsecurity=False).digest()
@@ -214,11 +208,11 @@ def test_a_bucket_can_block_customers_keys(client: Any, target: dict[str, str]) 
     block("SSE-C")
     new = {"Bucket": bucket, "Key": "new"}
     denied = ("AccessDenied", 403)
-    assert refusal(client.put_object, **new, Body=b"x", **customer(KEY)) == denied
-    assert refusal(client.create_multipart_upload, **new, **customer(KEY)) == denied
+    assert refused(client.put_object, **new, Body=b"x", **customer(KEY)) == denied
+    assert refused(client.create_multipart_upload, **new, **customer(KEY)) == denied
     client.put_object(**new, Body=b"x")
     copy = {"Bucket": bucket, "Key": "copy", "CopySource": new}
-    assert refusal(client.copy_object, **copy, **customer(KEY)) == denied
+    assert refused(client.copy_object, **copy, **customer(KEY)) == denied
     assert client.get_object(**target, **customer(KEY))["Body"].read() == b"x"
     block("NONE")
     client.put_object(**new, Body=b"x", **customer(KEY))

@@ -223,7 +223,7 @@ def test_what_a_policy_does_not_allow(
         ({"expiration": None}, ("InvalidPolicyDocument", 400)),
         ({"expiration": "tomorrow"}, ("InvalidPolicyDocument", 400)),
         ({"expiration": "2026-13-01T00:00:00Z"}, ("InvalidPolicyDocument", 400)),
-        ({"expiration": later(-60)}, ("AccessDenied", 403)),
+        ({"expiration": "2020-01-01T00:00:00Z"}, ("AccessDenied", 403)),
         ({"conditions": None}, ("InvalidPolicyDocument", 400)),
         ({"conditions": [{}]}, ("InvalidPolicyDocument", 400)),
         ({"conditions": ["x"]}, ("InvalidPolicyDocument", 400)),

@@ -6,19 +6,10 @@ import io
 import os
 from typing import Any
 
-import pytest
-from botocore.exceptions import ClientError
+from support.refusals import refused
 
 MEBIBYTE = 1024**2
 CONTENT = os.urandom(9 * MEBIBYTE)
-
-
-def refusal(call: Any, **params: Any) -> tuple[str, int]:
-    """Code and status with which a call is refused."""
-    with pytest.raises(ClientError) as caught:
-        call(**params)
-    answer = caught.value.response
-    return answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"]
 
 
 def test_boto3s_transfers_go_in_parts_and_back(client: Any, bucket: str) -> None:
@@ -63,7 +54,7 @@ def test_parts_are_listed_completed_and_forgotten(client: Any, bucket: str) -> N
     got = client.get_object(Bucket=bucket, Key="a key")
     assert got["Body"].read() == CONTENT[: 5 * MEBIBYTE] + CONTENT[10:20]
     assert got["ChecksumCRC32"] == done["ChecksumCRC32"]
-    assert refusal(client.list_parts, **upload) == ("NoSuchUpload", 404)
+    assert refused(client.list_parts, **upload) == ("NoSuchUpload", 404)
 
 
 def test_completions_that_do_not_fit_are_refused(client: Any, bucket: str) -> None:
@@ -77,7 +68,7 @@ def test_completions_that_do_not_fit_are_refused(client: Any, bucket: str) -> No
 
     def completion(*parts: dict[str, Any], **more: str) -> tuple[str, int]:
         wanted = {**upload, "MultipartUpload": {"Parts": list(parts)}, **more}
-        return refusal(client.complete_multipart_upload, **wanted)
+        return refused(client.complete_multipart_upload, **wanted)
 
     assert completion(second, first) == ("InvalidPartOrder", 400)
     assert completion(first, second) == ("EntityTooSmall", 400)
@@ -85,12 +76,12 @@ def test_completions_that_do_not_fit_are_refused(client: Any, bucket: str) -> No
     assert completion({**first, "ChecksumCRC32": "AAAAAA=="}) == ("InvalidPart", 400)
     assert completion(first, ChecksumCRC32="AAAAAA==") == ("BadDigest", 400)
     assert completion() == ("MalformedXML", 400)
-    assert refusal(client.upload_part, **upload, PartNumber=10_001, Body=b"") == (
+    assert refused(client.upload_part, **upload, PartNumber=10_001, Body=b"") == (
         "InvalidArgument",
         400,
     )
     wrong = {**upload, "PartNumber": 3, "Body": b"x", "ChecksumCRC32": "AAAAAA=="}
-    assert refusal(client.upload_part, **wrong) == ("BadDigest", 400)
+    assert refused(client.upload_part, **wrong) == ("BadDigest", 400)
     client.abort_multipart_upload(**upload)
     assert completion(first) == ("NoSuchUpload", 404)
 

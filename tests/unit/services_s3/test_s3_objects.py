@@ -15,16 +15,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from support.refusals import refused
+
 CONTENT = b"0123456789"
 LARGE = os.urandom(3_000_000)
-
-
-def refusal(call: Any, **params: Any) -> tuple[str, int]:
-    """Code and status with which a call is refused."""
-    with pytest.raises(ClientError) as caught:
-        call(**params)
-    answer = caught.value.response
-    return answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"]
 
 
 def crc32(content: bytes) -> str:
@@ -114,7 +108,7 @@ def test_a_range_outside_is_not_satisfiable(client: Any, bucket: str, asked: str
         client.get_object(Bucket=bucket, Key="key", Range=asked)
     error = caught.value.response["Error"]
     assert (error["Code"], error["ActualObjectSize"]) == ("InvalidRange", "10")
-    assert refusal(client.head_object, Bucket=bucket, Key="key", Range=asked) == ("416", 416)
+    assert refused(client.head_object, Bucket=bucket, Key="key", Range=asked) == ("416", 416)
 
 
 def test_a_range_of_a_large_object_is_streamed(client: Any, bucket: str) -> None:
@@ -151,22 +145,22 @@ def test_conditions_of_readers_hold(client: Any, bucket: str) -> None:
         assert client.get_object(Bucket=bucket, Key="key", **conditions)["Body"].read() == CONTENT
     for conditions in failed:
         expected = ("PreconditionFailed", 412)
-        assert refusal(client.get_object, Bucket=bucket, Key="key", **conditions) == expected
+        assert refused(client.get_object, Bucket=bucket, Key="key", **conditions) == expected
     for conditions in same:
-        assert refusal(client.get_object, Bucket=bucket, Key="key", **conditions) == ("304", 304)
-        assert refusal(client.head_object, Bucket=bucket, Key="key", **conditions) == ("304", 304)
+        assert refused(client.get_object, Bucket=bucket, Key="key", **conditions) == ("304", 304)
+        assert refused(client.head_object, Bucket=bucket, Key="key", **conditions) == ("304", 304)
 
 
 def test_conditions_of_writers_hold(client: Any, bucket: str) -> None:
     """If-None-Match: * makes a key once, If-Match replaces only what was seen."""
     once = {"Bucket": bucket, "Key": "key", "IfNoneMatch": "*"}
     etag = client.put_object(Body=b"1", **once)["ETag"]
-    assert refusal(client.put_object, Body=b"2", **once) == ("PreconditionFailed", 412)
+    assert refused(client.put_object, Body=b"2", **once) == ("PreconditionFailed", 412)
     seen = {"Bucket": bucket, "Key": "key", "IfMatch": etag}
     client.put_object(Body=b"3", **seen)
-    assert refusal(client.put_object, Body=b"4", **seen) == ("PreconditionFailed", 412)
+    assert refused(client.put_object, Body=b"4", **seen) == ("PreconditionFailed", 412)
     missing = {"Bucket": bucket, "Key": "missing", "IfMatch": etag}
-    assert refusal(client.put_object, Body=b"5", **missing) == ("NoSuchKey", 404)
+    assert refused(client.put_object, Body=b"5", **missing) == ("NoSuchKey", 404)
     assert client.get_object(Bucket=bucket, Key="key")["Body"].read() == b"3"
 
 
@@ -206,7 +200,7 @@ def test_what_arrives_otherwise_than_it_was_sent_is_refused(
     """And leaves nothing behind, whether it is small or large."""
     for content in (CONTENT, LARGE):
         wrong = {"Bucket": bucket, "Key": "key", "Body": content, **given}
-        assert refusal(client.put_object, **wrong) == (code, 400)
+        assert refused(client.put_object, **wrong) == (code, 400)
     assert client.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
 
 
@@ -231,7 +225,7 @@ def test_checksums_that_boto3_itself_cannot_make_are_verified(
     assert client.put_object(**sent, **{member: checksum})[member] == checksum
     assert client.head_object(Bucket=bucket, Key="key", ChecksumMode="ENABLED")[member] == checksum
     other = {**sent, "Body": b"123456780", member: checksum}
-    assert refusal(client.put_object, **other) == ("BadDigest", 400)
+    assert refused(client.put_object, **other) == ("BadDigest", 400)
 
 
 @pytest.mark.parametrize(
@@ -246,28 +240,28 @@ def test_what_is_not_built_is_refused_and_not_ignored(
 ) -> None:
     """501 NotImplemented; nothing is written."""
     params = {"Bucket": bucket, "Key": "key", "Body": b"", **unsupported}
-    assert refusal(client.put_object, **params) == ("NotImplemented", 501)
+    assert refused(client.put_object, **params) == ("NotImplemented", 501)
     assert client.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
-    restored = refusal(client.restore_object, Bucket=bucket, Key="key")
+    restored = refused(client.restore_object, Bucket=bucket, Key="key")
     assert restored == ("NotImplemented", 501)
 
 
 def test_errors_are_those_of_s3(client: Any, bucket: str) -> None:
     """Code and status; a HEAD has no body, so its code is its status."""
     nowhere, key = "no-such-bucket", {"Key": "key"}
-    assert refusal(client.get_object, Bucket=bucket, **key) == ("NoSuchKey", 404)
-    assert refusal(client.head_object, Bucket=bucket, **key) == ("404", 404)
-    assert refusal(client.get_object, Bucket=nowhere, **key) == ("NoSuchBucket", 404)
-    assert refusal(client.put_object, Bucket=nowhere, Body=LARGE, **key) == ("NoSuchBucket", 404)
-    assert refusal(client.delete_object, Bucket=nowhere, **key) == ("NoSuchBucket", 404)
+    assert refused(client.get_object, Bucket=bucket, **key) == ("NoSuchKey", 404)
+    assert refused(client.head_object, Bucket=bucket, **key) == ("404", 404)
+    assert refused(client.get_object, Bucket=nowhere, **key) == ("NoSuchBucket", 404)
+    assert refused(client.put_object, Bucket=nowhere, Body=LARGE, **key) == ("NoSuchBucket", 404)
+    assert refused(client.delete_object, Bucket=nowhere, **key) == ("NoSuchBucket", 404)
     long = {"Bucket": bucket, "Key": "é" * 513}
-    assert refusal(client.put_object, Body=b"", **long) == ("KeyTooLongError", 400)
+    assert refused(client.put_object, Body=b"", **long) == ("KeyTooLongError", 400)
     much = {"Bucket": bucket, "Metadata": {"a": "x" * 2048}, **key}
-    assert refusal(client.put_object, Body=b"", **much) == ("MetadataTooLarge", 400)
+    assert refused(client.put_object, Body=b"", **much) == ("MetadataTooLarge", 400)
     owned = {"Bucket": bucket, "ExpectedBucketOwner": "111111111111", **key}
-    assert refusal(client.put_object, Body=b"", **owned) == ("AccessDenied", 403)
+    assert refused(client.put_object, Body=b"", **owned) == ("AccessDenied", 403)
     too_large = {"Bucket": bucket, "Body": bytes(20 * 1024**2 + 1), **key}
-    assert refusal(client.put_object, **too_large) == ("EntityTooLarge", 400)
+    assert refused(client.put_object, **too_large) == ("EntityTooLarge", 400)
     assert client.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
 
 
@@ -291,7 +285,7 @@ def test_a_body_that_ends_early_is_no_object(endpoint: str, client: Any, bucket:
     connection.putheader("Content-Length", "3000000")
     connection.endheaders(LARGE[:2_500_000])
     connection.close()
-    assert refusal(client.head_object, Bucket=bucket, Key="key") == ("404", 404)
+    assert refused(client.head_object, Bucket=bucket, Key="key") == ("404", 404)
 
 
 def test_concurrent_writers_leave_one_whole_object(client: Any, bucket: str, folder: Path) -> None:
@@ -346,14 +340,14 @@ def test_copies_that_cannot_be_are_refused(client: Any, bucket: str) -> None:
     """Onto itself without a change, of what is not there, of what a condition excludes."""
     etag = client.put_object(Bucket=bucket, Key="key", Body=CONTENT)["ETag"]
     to_itself = {"Bucket": bucket, "Key": "key", "CopySource": f"{bucket}/key"}
-    assert refusal(client.copy_object, **to_itself) == ("InvalidRequest", 400)
+    assert refused(client.copy_object, **to_itself) == ("InvalidRequest", 400)
     missing = {"Bucket": bucket, "Key": "copy", "CopySource": f"{bucket}/missing"}
-    assert refusal(client.copy_object, **missing) == ("NoSuchKey", 404)
+    assert refused(client.copy_object, **missing) == ("NoSuchKey", 404)
     malformed = {"Bucket": bucket, "Key": "copy", "CopySource": bucket}
-    assert refusal(client.copy_object, **malformed) == ("InvalidArgument", 400)
+    assert refused(client.copy_object, **malformed) == ("InvalidArgument", 400)
     copy = {"Bucket": bucket, "Key": "copy", "CopySource": f"{bucket}/key"}
     for condition in ({"CopySourceIfMatch": '"x"'}, {"CopySourceIfNoneMatch": etag}):
-        assert refusal(client.copy_object, **copy, **condition) == ("PreconditionFailed", 412)
+        assert refused(client.copy_object, **copy, **condition) == ("PreconditionFailed", 412)
 
 
 def test_many_objects_are_deleted_at_once(client: Any, bucket: str) -> None:
@@ -370,12 +364,12 @@ def test_many_objects_are_deleted_at_once(client: Any, bucket: str) -> None:
     assert client.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
     many = [{"Key": str(n)} for n in range(1001)]
     params = {"Bucket": bucket, "Delete": {"Objects": many}}
-    assert refusal(client.delete_objects, **params) == ("MalformedXML", 400)
+    assert refused(client.delete_objects, **params) == ("MalformedXML", 400)
 
 
 def test_there_are_no_torrents(client: Any, bucket: str) -> None:
     """Of an object that is there no more than of one that is not."""
     client.put_object(Bucket=bucket, Key="key", Body=b"x")
     for key in ("key", "missing"):
-        told = refusal(client.get_object_torrent, Bucket=bucket, Key=key)
+        told = refused(client.get_object_torrent, Bucket=bucket, Key=key)
         assert told == ("NoSuchKey", 404)

@@ -9,21 +9,14 @@ import zlib
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from bakehouse.storage.digests import Digests
+from support.refusals import refused
 
 PART = 5 * 1024**2
 BODIES = [os.urandom(PART), os.urandom(PART + 1), b"the last part may be short"]
 WHOLE = b"".join(BODIES)
 INVALID = ("InvalidArgument", 400)
-
-
-def refusal(call: Any, **params: Any) -> tuple[str, int]:
-    with pytest.raises(ClientError) as caught:
-        call(**params)
-    answer = caught.value.response
-    return answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"]
 
 
 def begin(client: Any, bucket: str, key: str = "key", **more: Any) -> dict[str, str]:
@@ -68,9 +61,9 @@ def test_an_object_is_read_part_by_part(client: Any, bucket: str) -> None:
             assert answer["ContentRange"] == span
         start += len(body)
     key = {"Bucket": bucket, "Key": "key"}
-    assert refusal(client.get_object, **key, PartNumber=4) == ("InvalidPart", 400)
+    assert refused(client.get_object, **key, PartNumber=4) == ("InvalidPart", 400)
     both = {**key, "PartNumber": 1, "Range": "bytes=0-1"}
-    assert refusal(client.get_object, **both) == ("InvalidRequest", 400)
+    assert refused(client.get_object, **both) == ("InvalidRequest", 400)
 
 
 def test_an_object_that_came_whole_has_one_part(client: Any, bucket: str) -> None:
@@ -80,7 +73,7 @@ def test_an_object_that_came_whole_has_one_part(client: Any, bucket: str) -> Non
         client.put_object(**key, Body=body)
         got = client.get_object(**key, PartNumber=1)
         assert (got["Body"].read(), got.get("PartsCount")) == (body, None)
-        assert refusal(client.get_object, **key, PartNumber=2) == ("InvalidPart", 400)
+        assert refused(client.get_object, **key, PartNumber=2) == ("InvalidPart", 400)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +99,7 @@ def test_the_checksum_of_parts_is_kept_and_told(
     assert [part[member] for part in listed["Parts"]] == sums
     of_parts = checksum(algorithm, b"".join(base64.b64decode(one) for one in sums)) + "-3"
     expected = checksum(algorithm, WHOLE) if kind == "FULL_OBJECT" else of_parts
-    wrong = refusal(complete, client=client, upload=upload, parts=parts, **{member: "bad"})
+    wrong = refused(complete, client=client, upload=upload, parts=parts, **{member: "bad"})
     assert wrong == ("BadDigest", 400)
     done = complete(client, upload, parts, **{member: expected}, MpuObjectSize=len(WHOLE))
     assert (done[member], done["ChecksumType"]) == (expected, kind)
@@ -122,8 +115,8 @@ def test_checksum_types_that_an_algorithm_cannot_have_are_refused(client: Any, b
     """Only a CRC of the whole follows from those of the parts, and CRC64NVME is always of it."""
     for algorithm, kind in (("SHA256", "FULL_OBJECT"), ("CRC64NVME", "COMPOSITE")):
         more = {"ChecksumAlgorithm": algorithm, "ChecksumType": kind}
-        refused = refusal(client.create_multipart_upload, Bucket=bucket, Key="key", **more)
-        assert refused == ("InvalidRequest", 400)
+        told = refused(client.create_multipart_upload, Bucket=bucket, Key="key", **more)
+        assert told == ("InvalidRequest", 400)
 
 
 def test_a_completion_names_what_came(client: Any, bucket: str) -> None:
@@ -138,11 +131,11 @@ def test_a_completion_names_what_came(client: Any, bucket: str) -> None:
         ([{"PartNumber": 9999, "ETag": parts[0]["ETag"]}], {}, "InvalidPart"),
         (parts[::-1], {}, "InvalidPartOrder"),
     ):
-        refused = refusal(complete, client=client, upload=upload, parts=given, **more)
-        assert refused == (code, 400)
+        told = refused(complete, client=client, upload=upload, parts=given, **more)
+        assert told == (code, 400)
     done = complete(client, upload, parts)
     assert complete(client, upload, parts)["ETag"] == done["ETag"]
-    gone = refusal(complete, client=client, upload=upload, parts=parts[:1])
+    gone = refused(complete, client=client, upload=upload, parts=parts[:1])
     assert gone == ("NoSuchUpload", 404)
 
 
@@ -183,7 +176,7 @@ def test_the_attributes_of_an_object_are_told_as_asked(client: Any, bucket: str)
     client.put_object(**key, Body=b"x")
     assert "ObjectParts" not in client.get_object_attributes(**key, ObjectAttributes=every)
     wrong = {**key, "ObjectAttributes": ["Colour"]}
-    assert refusal(client.get_object_attributes, **wrong) == INVALID
+    assert refused(client.get_object_attributes, **wrong) == INVALID
 
 
 def test_parts_are_copied_from_exact_ranges(client: Any, bucket: str) -> None:
@@ -192,10 +185,10 @@ def test_parts_are_copied_from_exact_ranges(client: Any, bucket: str) -> None:
     upload = begin(client, bucket)
     copy = {**upload, "PartNumber": 1, "CopySource": f"{bucket}/source"}
     for span in ("0-2", "bytes=0", "bytes=a-b", "bytes=0-", "bytes=-5", "bytes=0-2,3-5"):
-        assert refusal(client.upload_part_copy, **copy, CopySourceRange=span) == INVALID
+        assert refused(client.upload_part_copy, **copy, CopySourceRange=span) == INVALID
     beyond = f"bytes=0-{PART}"
-    refused = refusal(client.upload_part_copy, **copy, CopySourceRange=beyond)
-    assert refused == ("InvalidRange", 416)
+    told = refused(client.upload_part_copy, **copy, CopySourceRange=beyond)
+    assert told == ("InvalidRange", 416)
     part = client.upload_part_copy(**copy, CopySourceRange="bytes=7-9")["CopyPartResult"]
     assert part["ETag"].strip('"') == hashlib.md5(BODIES[0][7:10]).hexdigest()
     crc = base64.b64encode(zlib.crc32(BODIES[0][7:10]).to_bytes(4, "big")).decode()

@@ -140,11 +140,13 @@ def test_markers_pile_up_and_are_made_for_keys_that_never_were(client: Any, vers
 
 
 def test_a_bucket_with_versions_is_not_empty(client: Any, versioned: str) -> None:
-    """Nor is one that has only delete markers."""
+    """Nor is one that has only delete markers; the message says why nothing is to be seen in it."""
     version = put(client, versioned, "key", b"")
     marker = client.delete_object(Bucket=versioned, Key="key")["VersionId"]
     for one in (version, marker):
         assert code_of(client.delete_bucket, Bucket=versioned) == ("BucketNotEmpty", 409)
+        with pytest.raises(ClientError, match="must delete all versions in the bucket"):
+            client.delete_bucket(Bucket=versioned)
         client.delete_object(
             Bucket=versioned, Key="key", VersionId=one, BypassGovernanceRetention=True
         )

@@ -8,17 +8,12 @@ from typing import Any
 
 import pytest
 
+from bakehouse.wire.json_values import JsonReaders, load_json
 from bakehouse.wire.models import service_model
-from bakehouse.wire.parsing import (
-    JsonReaders,
-    Malformed,
-    load_json,
-    load_xml,
-    read_timestamp,
-    request_reader,
-    rest_reader,
-)
+from bakehouse.wire.parsing import request_reader, rest_reader
+from bakehouse.wire.text_values import Malformed, read_timestamp
 from bakehouse.wire.types import Request
+from bakehouse.wire.xml_values import load_xml
 from support.bodies import Bytes
 
 DOCTYPE = '<!DOCTYPE a [<!ENTITY b "bb">]><a>&b;</a>'

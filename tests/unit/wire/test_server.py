@@ -101,3 +101,44 @@ def test_an_object_is_not_read_on_when_the_client_has_left() -> None:
     asyncio.run(work())
     assert len(read) < 10
     assert ended == [True]
+
+
+def test_an_answer_that_the_client_does_not_take_ends_with_the_server() -> None:
+    """Its producer is closed, and nothing is raised that would be logged as an error."""
+    ended: list[bool] = []
+
+    async def work() -> None:
+        stuck = asyncio.Event()
+
+        async def chunks() -> AsyncIterator[bytes]:
+            try:
+                yield b"x"
+            finally:
+                ended.append(True)
+
+        async def get(call: Call, params: Params) -> Params:
+            return {"Body": chunks()}
+
+        events = iter([{"type": "http.request", "body": b""}])
+
+        async def receive() -> dict[str, Any]:
+            for event in events:
+                return event
+            await asyncio.Event().wait()
+            return {"type": "http.disconnect"}
+
+        async def send(event: dict[str, Any]) -> None:
+            if event["type"] == "http.response.body":
+                stuck.set()
+                await asyncio.Event().wait()
+
+        service = Service("s3", "s3", {"GetObject": get}, _spelled)
+        server = Server([service], House("123456789012", "us-east-1", None, clock.now, 1000))
+        scope = SCOPE | {"method": "GET", "raw_path": b"/bucket/key", "query_string": b""}
+        task = asyncio.create_task(server(scope, receive, send))
+        await stuck.wait()
+        task.cancel()
+        await task
+
+    asyncio.run(work())
+    assert ended == [True]

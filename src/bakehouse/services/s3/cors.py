@@ -19,15 +19,19 @@ def check_cors(configuration: Params) -> None:
     if not 1 <= len(rules) <= _MOST_RULES:
         raise malformed_xml()
     for rule in rules:
-        for method in rule["AllowedMethods"]:
-            if method not in _METHODS:
-                text = "Found unsupported HTTP method in CORS config. Unsupported method is"
-                raise invalid_request(f"{text} {method}")
-        for name in ("AllowedOrigins", "AllowedHeaders"):
-            for pattern in rule.get(name, ()):
-                if pattern.count("*") > 1:
-                    text = f'{name[:-1]} "{pattern}" can not have more than one wildcard.'
-                    raise invalid_request(text)
+        _check_rule(rule)
+
+
+def _check_rule(rule: Params) -> None:
+    for method in rule["AllowedMethods"]:
+        if method not in _METHODS:
+            text = "Found unsupported HTTP method in CORS config. Unsupported method is"
+            raise invalid_request(f"{text} {method}")
+    for name in ("AllowedOrigins", "AllowedHeaders"):
+        for pattern in rule.get(name, ()):
+            if pattern.count("*") > 1:
+                text = f'{name[:-1]} "{pattern}" can not have more than one wildcard.'
+                raise invalid_request(text)
 
 
 def cors_headers(rules: list[dict[str, Any]], method: str, headers: Mapping[str, str]) -> Params:

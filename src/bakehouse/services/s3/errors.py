@@ -61,8 +61,10 @@ def aws_error(fault: Rejected) -> AwsError:
                 "Your previous request to create the named bucket succeeded and you already own it."
             )
             return AwsError("BucketAlreadyOwnedByYou", text, 409, {"BucketName": name})
-        case Conflict(kind="bucket", name=name):
+        case Conflict(kind="bucket", name=name, state=state):
             text = "The bucket you tried to delete is not empty"
+            if "versions" in state:
+                text += ". You must delete all versions in the bucket."
             return AwsError("BucketNotEmpty", text, 409, {"BucketName": name})
         case Conflict():
             text = (
