@@ -86,6 +86,12 @@ def test_the_running_server_is_used_and_stays(server: ServerProcess) -> None:
     assert running.find(server.data) is not None
 
 
+def test_our_commands_within_mean_the_same_folder(server: ServerProcess) -> None:
+    """What ``exec --data`` was told holds for ``bakehouse status`` in the command."""
+    found = ran(server.data, sys.executable, "-m", "bakehouse", "status")
+    assert server.endpoint in found.stdout, found.stderr
+
+
 def test_real_keys_and_profiles_are_not_in_the_process(
     server: ServerProcess, tmp_path: Path
 ) -> None:

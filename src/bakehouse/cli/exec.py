@@ -78,6 +78,7 @@ def command(
                 proxy=address,
             )
             environment = applied(os.environ, variables(client, os.environ))
+            environment["BAKEHOUSE_DATA"] = str(settings.data)  # so that our own commands know it
             status = foreground.run(words, environment, held)
     foreground.end_like(status)
 
