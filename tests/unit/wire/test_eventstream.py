@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -64,21 +65,23 @@ def test_a_part_arrives_before_the_next_one_is_made(runtime: Any, talker: Talker
     """What was produced is sent at once, not when the answer is whole."""
     answer = invoke(runtime, "e")
     assert answer["ContentType"] == "text/plain"
-    found = iter(answer["Body"])
-    assert next(found) == {"PayloadPart": {"Bytes": b"first"}}
-    assert not talker.was_left.is_set()
-    talker.go_on.set()
-    assert next(found)["PayloadPart"]["Bytes"] == b"x" * 100_000
-    assert list(found) == []
+    with closing(answer["Body"]) as body:
+        found = iter(body)
+        assert next(found) == {"PayloadPart": {"Bytes": b"first"}}
+        assert not talker.was_left.is_set()
+        talker.go_on.set()
+        assert next(found)["PayloadPart"]["Bytes"] == b"x" * 100_000
+        assert list(found) == []
 
 
 def test_an_error_behind_the_first_part_is_raised(runtime: Any, talker: Talker) -> None:
     """The status is sent by then; the error comes as the last message."""
     talker.go_on.set()
-    found = iter(invoke(runtime, "fails")["Body"])
-    next(found)
-    with pytest.raises(EventStreamError, match="it broke"):
+    with closing(invoke(runtime, "fails")["Body"]) as body:
+        found = iter(body)
         next(found)
+        with pytest.raises(EventStreamError, match="it broke"):
+            next(found)
 
 
 def test_a_client_that_leaves_ends_the_stream(runtime: Any, talker: Talker) -> None:
