@@ -200,6 +200,21 @@ def test_a_pattern_can_be_tried(events: Any) -> None:
     assert refused(ask, EventPattern="{}", Event=json.dumps(event)) == bad
 
 
+def test_tags_that_aws_does_not_allow_are_refused(events: Any) -> None:
+    """One key twice, its own prefix, odd signs, and the fifty-first are errors; nothing is lost."""
+    arn = events.put_rule(Name="tagged", EventPattern=PATTERN)["RuleArn"]
+    many = [{"Key": f"k{n}", "Value": ""} for n in range(50)]
+    events.tag_resource(ResourceARN=arn, Tags=many)
+    twice = [{"Key": "k1", "Value": "a"}, {"Key": "k1", "Value": "b"}]
+    for bad in (twice, [{"Key": "aws:k", "Value": ""}], [{"Key": "k<", "Value": ""}]):
+        assert refused(events.tag_resource, ResourceARN=arn, Tags=bad)[0] == "ValidationException"
+    more = [{"Key": "one more", "Value": ""}]
+    code = refused(events.tag_resource, ResourceARN=arn, Tags=more)[0]
+    assert code == "LimitExceededException"
+    assert len(events.list_tags_for_resource(ResourceARN=arn)["Tags"]) == len(many)
+    events.delete_rule(Name="tagged")
+
+
 def test_rules_have_tags(events: Any) -> None:
     """From the beginning, added, removed."""
     tags = [{"Key": "a", "Value": "1"}]

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from bakehouse.faults import Unimplemented
-from bakehouse.services.iam.documents import identity_statements, trust_statements
-from bakehouse.services.iam.evaluation import Context, Decision, decide, matches
+from bakehouse.services.policies.documents import identity_statements, trust_statements
+from bakehouse.services.policies.evaluation import Context, Decision, decide, matches
 from bakehouse.wire.types import AwsError
 
 

@@ -198,7 +198,7 @@ async def _test_event_pattern(notifications: Notifications, call: Call, params: 
 
 async def _tag_resource(notifications: Notifications, call: Call, params: Params) -> Params:
     rules, name = notifications.rules, notifications.rules.name_in(params["ResourceARN"])
-    await rules.tag(name, {**rules.get(name).tags, **tags_from_request(params)})
+    await rules.tag(name, tags_from_request(params, rules.get(name).tags))
     return {}
 
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from bakehouse import clock
-from bakehouse.faults import InvalidInput, Unimplemented
+from bakehouse.faults import InvalidInput, LimitExceeded, Unimplemented
 from bakehouse.notifications.inputs import Event, Shape
 from bakehouse.notifications.rules import Rule, Rules, Target
 from bakehouse.notifications.targets import kind_of
+from bakehouse.services.tagging import checked_tags
 from bakehouse.states import json_text
 from bakehouse.wire.types import AwsError, Call, Params
 
@@ -17,6 +18,7 @@ _SHAPES = ("Input", "InputPath", "InputTransformer")
 _KNOWN = {"Id", "Arn", "RoleArn", "RetryPolicy", *_SHAPES}
 _ENTRY_MEMBERS = {"Source", "DetailType", "Detail"}
 _STATES = {"ENABLED": True, "DISABLED": False}
+_MOST_TAGS = 50
 
 
 def rule_from_request(params: Params) -> Rule:
@@ -125,9 +127,18 @@ def event_from_entry(entry: Params, call: Call) -> Event:
     }
 
 
-def tags_from_request(params: Params) -> dict[str, str]:
-    """The tags that a request gives."""
-    return {tag["Key"]: tag["Value"] for tag in params.get("Tags", ())}
+def tags_from_request(params: Params, kept: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The tags that a request gives, over those that its rule has already.
+
+    Raises:
+        InvalidInput: AWS does not allow one of them.
+        LimitExceeded: together they are more than 50.
+    """
+    given = checked_tags((tag["Key"], tag["Value"]) for tag in params.get("Tags", ()))
+    tags = {**(kept or {}), **given}
+    if len(tags) > _MOST_TAGS:
+        raise LimitExceeded("A rule", len(tags), _MOST_TAGS, "tags")
+    return tags
 
 
 def _shape_from_request(given: Params) -> Shape:

@@ -8,9 +8,9 @@ from typing import Any
 from urllib.parse import quote
 
 from bakehouse.services.iam import managed
-from bakehouse.services.iam.documents import identity_statements
 from bakehouse.services.iam.paging import page
 from bakehouse.services.iam.store import POLICY, Store, attached, new_id, now
+from bakehouse.services.policies.documents import identity_statements
 from bakehouse.storage.records import Document
 from bakehouse.wire.types import AwsError, Call, Params
 

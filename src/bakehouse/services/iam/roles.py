@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from bakehouse.services.iam.documents import identity_statements, trust_statements
 from bakehouse.services.iam.paging import page
 from bakehouse.services.iam.store import ROLE, Store, inline, new_role
+from bakehouse.services.policies.documents import identity_statements, trust_statements
 from bakehouse.storage.records import Document
 from bakehouse.wire.types import AwsError, Call, Params
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from itertools import product
 
-from bakehouse.services.iam.documents import Statement, identity_statements
-from bakehouse.services.iam.evaluation import Context, Decision, decide
 from bakehouse.services.iam.paging import page
 from bakehouse.services.iam.store import Store, attached, inline
+from bakehouse.services.policies.documents import Statement, identity_statements
+from bakehouse.services.policies.evaluation import Context, Decision, decide
 from bakehouse.wire.types import AwsError, Call, Params
 
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/(?:.*/)?([\w+=,.@-]{1,64})", re.ASCII)

@@ -16,8 +16,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from bakehouse.faults import AccessDenied, Rejected, Unimplemented
-from bakehouse.services.iam.documents import Statement
-from bakehouse.services.iam.evaluation import Context, decide
+from bakehouse.services.policies.documents import Statement
+from bakehouse.services.policies.evaluation import Context, decide
 from bakehouse.services.s3.actions import action_of, resource_of
 from bakehouse.services.s3.policy import check_policy, listed, statements_of
 from bakehouse.services.s3.setting_names import POLICY

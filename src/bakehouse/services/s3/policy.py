@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from bakehouse.services.iam.evaluation import matches
+from bakehouse.services.policies.evaluation import matches
 from bakehouse.wire.types import AwsError
 
 _POLICY_BYTES = 20 * 1024

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from bakehouse.faults import Unimplemented
-from bakehouse.services.iam.documents import Statement
+from bakehouse.services.policies.documents import Statement
 
 Context = Mapping[str, tuple[str, ...]]
 """What is known of a request: the key in lower case → its values."""

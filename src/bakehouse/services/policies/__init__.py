@@ -1,0 +1,1 @@
+"""The policy language: what a document says, and whether it allows a call; for IAM and for S3."""
