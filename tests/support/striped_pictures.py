@@ -35,10 +35,10 @@ def write_channel(data: Path, channel: str, count: int, side: int = 16) -> None:
     """Write a channel of alternating labels and its list."""
     (data / channel).mkdir(parents=True, exist_ok=True)
     (data / f"{channel}_lst").mkdir(exist_ok=True)
-    lines = []
+    lines, seeds = [], 0 if channel == "train" else 500
     for i in range(count):
         name = f"stripes_{i:03d}.png"
-        (data / channel / name).write_bytes(encoded(striped(i % 2, i, side)))
+        (data / channel / name).write_bytes(encoded(striped(i % 2, seeds + i, side)))
         lines.append(f"{3 * i}\t{i % 2}\t{name}\n")
     (data / f"{channel}_lst" / f"{channel}.lst").write_text("".join(lines))
 

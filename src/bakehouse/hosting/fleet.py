@@ -11,7 +11,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from bakehouse.faults import Fault, InvalidInput, ModelFailed, NotFound
-from bakehouse.hosting.archive import unpack
+from bakehouse.storage.archives import unpack
 from bakehouse.hosting.types import Container, Deployment, LoadModel, Predictor, Variant
 from bakehouse.storage.objects import ObjectStore, parse_s3_uri
 

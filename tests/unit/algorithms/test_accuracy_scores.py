@@ -28,6 +28,13 @@ def test_carried_images_are_the_last_of_the_list() -> None:
     assert rolling.count([False, False, False, False, True]) == Share(1, 4)
 
 
+def test_several_decisions_about_an_image_count_each() -> None:
+    """Three images of four labels each, in batches of two: eight decisions, six of them right."""
+    rolling = RollingValidation(2, judged=4)
+    assert rolling.count([4, 2, 0]) == Share(6, 8)
+    assert rolling.count([4, 2, 0]) == Share(0 + 4 + 2 + 0, 16)
+
+
 def test_wilson_interval_matches_a_published_value() -> None:
     """81 of 263 gives 0.2553 to 0.3662 (Newcombe, Statistics in Medicine 17, 1998, table I)."""
     low, high = Share(81, 263).wilson()

@@ -1,10 +1,17 @@
 from __future__ import annotations
 
+import colorsys
+
 import numpy as np
 import pytest
 import torch
 
-from bakehouse.algorithms.image_classification.augment import augment, crop_images, mix
+from bakehouse.algorithms.image_classification.augment import (
+    augment,
+    crop_image,
+    mix,
+    recolour,
+)
 from bakehouse.algorithms.image_classification.plan import Augmentation
 
 NOTHING = Augmentation(shift=0, degrees=0, scale=0, aspect=0, mix=0)
@@ -49,10 +56,20 @@ def test_mixing_pastes_the_partners_square_and_tells_its_share() -> None:
     assert mix(images, 0.0, seeded())[1] == 1.0
 
 
+def cropped(
+    image: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], count: int, side: int, kind: str
+) -> torch.Tensor:
+    """A picture as so many batches see it, each time changed anew."""
+    pieces = [
+        crop_image(image, (side, side), kind, np.random.default_rng(seed)) for seed in range(count)
+    ]
+    return torch.from_numpy(np.stack(pieces)).float()
+
+
 def test_crop_cuts_places_out_of_the_picture_and_mirrors_them() -> None:
     """A crop of a picture whose pixels are all different is found in it, as it is or mirrored."""
     image = np.arange(12 * 10, dtype=np.uint8).reshape(1, 12, 10)
-    batch = crop_images([image] * 24, (8, 8), "crop", seeded()).numpy()
+    batch = cropped(image, 24, 8, "crop").numpy()
     places = {
         (top, left, mirrored): image[:, top : top + 8, left : left + 8][
             :, :, :: -1 if mirrored else 1
@@ -67,27 +84,34 @@ def test_crop_cuts_places_out_of_the_picture_and_mirrors_them() -> None:
     assert len(found) > 8
 
 
-@pytest.mark.parametrize("kind", ["crop_color", "crop_color_transform"])
-def test_colours_change_within_the_range_of_pixels(kind: str) -> None:
+def test_colours_change_within_the_range_of_pixels() -> None:
     """Recoloured pictures differ from each other and stay between 0 and 255."""
     image = np.random.default_rng(0).integers(0, 256, (3, 16, 16)).astype(np.uint8)
-    batch = crop_images([image] * 8, (16, 16), kind, seeded())
+    batch = recolour(torch.from_numpy(image).float().expand(8, 3, 16, 16), seeded())
     assert batch.min() >= 0
     assert batch.max() <= 255.001
     assert batch.mean((1, 2, 3)).std() > 1
 
 
-def test_grey_pictures_keep_their_single_channel() -> None:
-    """There is no hue to change where there is no colour."""
-    image = np.full((1, 9, 9), 77, np.uint8)
-    assert torch.equal(
-        crop_images([image], (8, 8), "crop_color", seeded()), torch.full((1, 1, 8, 8), 77.0)
-    )
+def test_colours_move_as_far_as_aws_says() -> None:
+    """Hue by up to 36 of 180, lightness and saturation by up to 50 of 255, and that far."""
+    picture = torch.tensor([180.0, 90.0, 60.0]).reshape(1, 3, 1, 1).expand(500, 3, 1, 1)
+    changed = recolour(picture, seeded()).reshape(-1, 3) / 255
+    hls = np.array([colorsys.rgb_to_hls(*row) for row in changed.tolist()])
+    hue, lightness, saturation = colorsys.rgb_to_hls(180 / 255, 90 / 255, 60 / 255)
+    moved = (hls[:, 0] - hue + 0.5) % 1 - 0.5
+    for change, most in (
+        (moved, 36 / 180),
+        (hls[:, 1] - lightness, 50 / 255),
+        (hls[:, 2] - saturation, 50 / 255),
+    ):
+        assert 0.95 * most < change.max() <= most + 1e-3
+        assert -most - 1e-3 <= change.min() < -0.95 * most
 
 
 def test_a_turned_picture_has_white_corners() -> None:
     """What the turn leaves open is filled with 255."""
     black = np.zeros((3, 32, 32), np.uint8)
-    batch = crop_images([black] * 8, (32, 32), "crop_color_transform", seeded())
+    batch = cropped(black, 8, 32, "crop_color_transform")
     edges = torch.cat([batch[:, :, 0].flatten(), batch[:, :, -1].flatten()])
     assert edges.max() > 200

@@ -5,21 +5,31 @@ from pathlib import Path
 import pytest
 
 from bakehouse.algorithms.image_classification.failures import CustomerError
-from bakehouse.algorithms.image_classification.hyperparameters import TABLE, read_hyperparameters
-from bakehouse.algorithms.image_classification.plan import AwsTable, Recipe, plan_for
+from bakehouse.algorithms.image_classification.hardware import Machine
+from bakehouse.algorithms.image_classification.hyperparameters import (
+    TABLE,
+    Configuration,
+    read_hyperparameters,
+)
+from bakehouse.algorithms.image_classification.plan import AwsTable, Plan, Recipe, plan_for
 
 REQUIRED = {"image_shape": "3,32,32", "num_classes": "2", "num_training_samples": "1000"}
 
 
+def chosen(configuration: Configuration) -> Plan:
+    """The plan on an ordinary machine."""
+    return plan_for(configuration, Machine(2), strict_defaults=False)
+
+
 def test_three_names_take_our_recipe() -> None:
     """Where nothing about training is named, the recipe is ours."""
-    plan = plan_for(read_hyperparameters(REQUIRED), strict_defaults=False)
+    plan = plan_for(read_hyperparameters(REQUIRED), Machine(2), strict_defaults=False)
     assert isinstance(plan, Recipe)
 
 
 def test_three_names_take_awss_table_under_strict_defaults() -> None:
     """Strict defaults are AWS's documented ones."""
-    plan = plan_for(read_hyperparameters(REQUIRED), strict_defaults=True)
+    plan = plan_for(read_hyperparameters(REQUIRED), Machine(2), strict_defaults=True)
     assert isinstance(plan, AwsTable)
     assert (plan.num_layers, plan.epochs, plan.batch_size) == (152, 30, 32)
     assert (plan.optimizer, plan.learning_rate, plan.momentum) == ("sgd", 0.1, 0.9)
@@ -30,7 +40,7 @@ def test_three_names_take_awss_table_under_strict_defaults() -> None:
 def test_named_values_are_honoured_exactly() -> None:
     """What is named is what the plan holds; AWS's table fills in the rest."""
     given = {"epochs": "7", "lr_scheduler_step": "2,5", "early_stopping": "True", "eps": "1e-3"}
-    plan = plan_for(read_hyperparameters(REQUIRED | given), strict_defaults=False)
+    plan = chosen(read_hyperparameters(REQUIRED | given))
     assert isinstance(plan, AwsTable)
     assert (plan.epochs, plan.lr_scheduler_step, plan.eps) == (7, (2, 5), 1e-3)
     assert plan.early_stopping == (10, 5, 0.0)
@@ -40,9 +50,7 @@ def test_named_values_are_honoured_exactly() -> None:
 def test_names_that_do_not_shape_training_keep_our_recipe() -> None:
     """A larger log and neutral values are no recipe of the user's own."""
     given = {"top_k": "2", "use_pretrained_model": "0", "precision_dtype": "float32"}
-    assert isinstance(
-        plan_for(read_hyperparameters(REQUIRED | given), strict_defaults=False), Recipe
-    )
+    assert isinstance(chosen(read_hyperparameters(REQUIRED | given)), Recipe)
 
 
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:
@@ -102,20 +110,33 @@ def test_a_value_out_of_range_names_itself_and_what_is_allowed(name: str, text: 
     )
 
 
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("use_pretrained_model", "1"),
-        ("multi_label", "1"),
-        ("use_weighted_loss", "1"),
-        ("precision_dtype", "float16"),
-        ("checkpoint_frequency", "2"),
-    ],
-)
-def test_what_is_not_built_is_refused_with_a_reason(name: str, text: str) -> None:
-    """Nothing is silently ignored: the sentence says that it is valid on AWS."""
-    with pytest.raises(CustomerError, match="is valid on AWS, but bakehouse does not implement"):
-        read_hyperparameters(REQUIRED | {name: text})
+def test_checkpoints_come_at_most_as_rarely_as_the_last_epoch() -> None:
+    """The bound is the epochs of the plan, whoever chose them."""
+    for given in ({"epochs": "3"}, {}):
+        configuration = read_hyperparameters(REQUIRED | given | {"checkpoint_frequency": "101"})
+        with pytest.raises(CustomerError, match=r"at most the \d+ epochs"):
+            chosen(configuration)
+
+
+def test_pretrained_weights_are_of_the_deep_networks() -> None:
+    """The depths for small pictures have none, as on AWS."""
+    with pytest.raises(CustomerError, match="18, 34, 50, 101, 152, 200 where use_pretrained_model"):
+        read_hyperparameters(REQUIRED | {"use_pretrained_model": "1", "num_layers": "20"})
+
+
+def test_the_recipe_follows_the_machine_unless_a_precision_is_named() -> None:
+    """Fast products in 16 bits are used where there are any, and not where float32 is asked for."""
+    fast = Machine(2, bfloat16=True)
+    for given, machine, precision in (
+        ({}, Machine(2), "float32"),
+        ({}, fast, "mixed"),
+        ({"precision_dtype": "float32"}, fast, "float32"),
+        ({"precision_dtype": "float16"}, Machine(2), "mixed"),
+        ({"epochs": "2"}, fast, "float32"),
+        ({"epochs": "2", "precision_dtype": "float16"}, Machine(2), "mixed"),
+    ):
+        plan = plan_for(read_hyperparameters(REQUIRED | given), machine, strict_defaults=False)
+        assert plan.precision == precision, (given, machine)
 
 
 @pytest.mark.parametrize(("layers", "shape"), [("20", "3,32,32"), ("18", "3,28,28")])
@@ -123,7 +144,7 @@ def test_a_depth_has_to_fit_the_rows(layers: str, shape: str) -> None:
     """The two families of networks belong to pictures below and above 28 rows."""
     configuration = read_hyperparameters(REQUIRED | {"num_layers": layers, "image_shape": shape})
     with pytest.raises(CustomerError, match=f"no experiments done on num_layers {layers}"):
-        plan_for(configuration, strict_defaults=False)
+        chosen(configuration)
 
 
 def test_each_default_is_a_value_that_its_row_accepts() -> None:
@@ -140,11 +161,11 @@ def test_a_small_data_set_is_seen_more_often_than_a_large_one() -> None:
 
     def epochs(samples: int) -> int:
         given = REQUIRED | {"num_training_samples": str(samples)}
-        return plan_for(read_hyperparameters(given), strict_defaults=False).epochs
+        return chosen(read_hyperparameters(given)).epochs
 
     assert epochs(10) == 100
-    assert epochs(50_000) == 8
-    assert 100 > epochs(1000) > epochs(4000) > 8
+    assert epochs(10_000_000) == 8
+    assert 100 > epochs(1000) > epochs(4000) > epochs(50_000) > 8
 
 
 def test_every_hyperparameter_is_in_the_reference() -> None:

@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from bakehouse.algorithms.image_classification.artifact import Metadata, sha256, write_metadata
+from bakehouse.algorithms.image_classification.artifact import Metadata, write_artifact
 from bakehouse.algorithms.image_classification.graph import to_onnx
 from bakehouse.algorithms.image_classification.images import open_image
 from bakehouse.algorithms.image_classification.networks import small_network
@@ -28,16 +28,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An artifact of an untrained network for two classes."""
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("artifact")
-    write_artifact(folder)
+    write_model(folder)
     return folder
 
 
-def write_artifact(folder: Path, shape: tuple[int, int, int] = SHAPE) -> None:
+def write_model(folder: Path, shape: tuple[int, int, int] = SHAPE) -> None:
     """Write an untrained network whose metadata states ``shape``."""
     network = small_network(SHAPE, 2, (8, 12), torch.full((3,), 120.0), torch.full((3,), 60.0))
     graph = to_onnx(network.eval(), SHAPE, 2, mirror=True)
-    (folder / "model.onnx").write_bytes(graph)
-    write_metadata(folder, Metadata(shape, 2, sha256(graph), None, {}, {}, {}, {}))
+    write_artifact(folder, graph, Metadata(shape, 2))
 
 
 @pytest.fixture(scope="module")
@@ -190,7 +189,7 @@ def test_an_artifact_without_its_files_is_refused(tmp_path: Path) -> None:
     """What is missing is named."""
     with pytest.raises(InvalidInput, match=r"metadata\.json is 'missing'"):
         load(tmp_path, PIXELS)
-    write_artifact(tmp_path)
+    write_model(tmp_path)
     (tmp_path / "model.onnx").unlink()
     with pytest.raises(InvalidInput, match=r"model\.onnx is 'missing'"):
         load(tmp_path, PIXELS)
@@ -198,7 +197,7 @@ def test_an_artifact_without_its_files_is_refused(tmp_path: Path) -> None:
 
 def test_a_changed_graph_is_refused(tmp_path: Path) -> None:
     """The checksum in the metadata binds the two files together."""
-    write_artifact(tmp_path)
+    write_model(tmp_path)
     with (tmp_path / "model.onnx").open("ab") as file:
         file.write(b"\x00")
     with pytest.raises(InvalidInput, match="SHA-256"):
@@ -207,7 +206,7 @@ def test_a_changed_graph_is_refused(tmp_path: Path) -> None:
 
 def test_bytes_that_are_no_graph_are_refused(tmp_path: Path) -> None:
     """ONNX Runtime's own error is passed on in the sentence."""
-    write_metadata(tmp_path, Metadata(SHAPE, 2, sha256(b"junk"), None, {}, {}, {}, {}))
+    write_artifact(tmp_path, b"junk", Metadata(SHAPE, 2))
     (tmp_path / "model.onnx").write_bytes(b"junk")
     with pytest.raises(InvalidInput, match="a graph that ONNX Runtime can open"):
         load(tmp_path, PIXELS)
@@ -215,7 +214,7 @@ def test_bytes_that_are_no_graph_are_refused(tmp_path: Path) -> None:
 
 def test_metadata_that_disagrees_with_the_graph_is_refused(tmp_path: Path) -> None:
     """The network's input must have the size that the metadata states."""
-    write_artifact(tmp_path, shape=(3, 32, 32))
+    write_model(tmp_path, shape=(3, 32, 32))
     with pytest.raises(InvalidInput, match=r"as metadata\.json says"):
         load(tmp_path, PIXELS)
 
@@ -225,7 +224,7 @@ def test_metadata_that_disagrees_with_the_graph_is_refused(tmp_path: Path) -> No
 )
 def test_unknown_metadata_is_refused(tmp_path: Path, text: str) -> None:
     """A document of another kind or version is not guessed at."""
-    write_artifact(tmp_path)
+    write_model(tmp_path)
     (tmp_path / "metadata.json").write_text(text)
     with pytest.raises(InvalidInput, match=r"metadata\.json"):
         load(tmp_path, PIXELS)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from torch import nn
 
+from bakehouse.algorithms.image_classification.hardware import Machine
 from bakehouse.algorithms.image_classification.hyperparameters import read_hyperparameters
 from bakehouse.algorithms.image_classification.optimizers import learning_rate, optimizer_for
 from bakehouse.algorithms.image_classification.plan import Plan, plan_for
@@ -12,7 +13,7 @@ REQUIRED = {"image_shape": "3,32,32", "num_classes": "2", "num_training_samples"
 
 def plan(**given: str) -> Plan:
     """The plan for these hyperparameters beside the required ones."""
-    return plan_for(read_hyperparameters(REQUIRED | given), strict_defaults=False)
+    return plan_for(read_hyperparameters(REQUIRED | given), Machine(2), strict_defaults=False)
 
 
 def test_awss_rate_falls_by_the_factor_after_the_named_epochs() -> None:

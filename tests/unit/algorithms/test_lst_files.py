@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from bakehouse.algorithms.image_classification.failures import CustomerError
+from bakehouse.algorithms.image_classification.labels import LabelRule
 from bakehouse.algorithms.image_classification.lists import Entry, read_list
 
 
@@ -12,13 +13,13 @@ def read(tmp_path: Path, text: str) -> list[Entry]:
     """Read a list with this content for two classes."""
     path = tmp_path / "train.lst"
     path.write_text(text)
-    return read_list(path, "train", 2)
+    return read_list(path, "train", LabelRule(2, multi_label=False))
 
 
 def test_a_list_as_pandas_writes_it(tmp_path: Path) -> None:
     """Indexes with gaps, labels as floats, folders and Windows line ends are all read."""
     entries = read(tmp_path, "16\t0\tbike.png\r\n130\t1.0\tmotor/cycle.png\r\n\r\n")
-    assert entries == [Entry(0, "bike.png"), Entry(1, "motor/cycle.png")]
+    assert entries == [Entry((0,), "bike.png"), Entry((1,), "motor/cycle.png")]
 
 
 @pytest.mark.parametrize(
@@ -26,9 +27,9 @@ def test_a_list_as_pandas_writes_it(tmp_path: Path) -> None:
     [
         ("0 1 a.png", "has 1 fields separated by tabs instead of 3"),
         ("0\t1", "has 2 fields"),
-        ("x\t1\ta.png", "the index is 'x', which is not a whole number"),
+        ("x\t1\ta.png", "the index is 'x', which is no number"),
         ("0.5\t1\ta.png", "the index is '0.5'"),
-        ("0\tinf\ta.png", "the label is 'inf'"),
+        ("0\tinf\ta.png", "the label is 'inf', which is no number"),
         ("0\tbike\ta.png", "the label is 'bike'"),
         ("0\t2\ta.png", "the label is 2; with num_classes 2 it must be from 0 to 1"),
         ("0\t-1\ta.png", "the label is -1"),
@@ -36,7 +37,7 @@ def test_a_list_as_pandas_writes_it(tmp_path: Path) -> None:
         ("0\t1\t../a.png", "does not stay inside"),
         ("0\t1\t/etc/passwd", "does not stay inside"),
         ("0\t1\ta/../../b.png", "does not stay inside"),
-        ("0\t1_0\ta.png", "the label is '1_0', which is not a whole number"),
+        ("0\t1_0\ta.png", "the label is '1_0', which is no number"),
         ("\uff11\t1\ta.png", "the index is '\uff11'"),
         ("0\t1e999\ta.png", "the label is '1e999'"),
         ("0\t1\ta\0b.png", "does not stay inside"),
@@ -62,4 +63,4 @@ def test_an_empty_list_and_no_text_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "train.lst"
     path.write_bytes(b"0\t1\t\xff\xfe.png\n")
     with pytest.raises(CustomerError, match="not text in UTF-8"):
-        read_list(path, "train", 2)
+        read_list(path, "train", LabelRule(2, multi_label=False))

@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from bakehouse.algorithms.image_classification.fit import probabilities
+from bakehouse.algorithms.image_classification.evaluation import evaluate
 from bakehouse.algorithms.image_classification.graph import to_onnx
 from bakehouse.algorithms.image_classification.networks import resnet, small_network
+from bakehouse.algorithms.image_classification.objectives import ManyLabels, OneClass
 
 
 def small(shape: tuple[int, int, int], classes: int) -> nn.Sequential:
@@ -52,7 +53,7 @@ def test_the_graph_answers_what_the_network_answers(
     contrasts = torch.linspace(0.2, 1, 5).reshape(-1, 1, 1, 1)
     pixels = (torch.randint(0, 256, (5, *shape)) * contrasts).to(torch.uint8)
     settle(network, pixels)
-    expected = probabilities(network, pixels, mirror=mirror).numpy()
+    expected = evaluate(network, pixels, OneClass(), torch.device("cpu"), mirror=mirror).numpy()
     content = to_onnx(network, shape, expected.shape[1], mirror=mirror)
     session = ort.InferenceSession(content, providers=["CPUExecutionProvider"])
     floats = pixels.numpy().astype(np.float32)
@@ -61,6 +62,22 @@ def test_the_graph_answers_what_the_network_answers(
     assert expected.std(0).max() > 0.01  # the answers differ between pictures
     np.testing.assert_allclose(together, expected, atol=1e-4)
     np.testing.assert_allclose(alone, expected[2:3], atol=1e-4)
+
+
+def test_the_temperature_and_the_sigmoids_are_in_the_graph() -> None:
+    """The stored graph answers as the calibration saw it; labels are independent."""
+    network, shape = small((3, 16, 16), 3), (3, 16, 16)
+    pixels = torch.from_numpy(np.random.default_rng(2).integers(0, 256, (6, *shape), np.uint8))
+    settle(network, pixels)
+    floats, place = pixels.numpy().astype(np.float32), torch.device("cpu")
+    for objective, temperature in ((OneClass(), 1.7), (ManyLabels(3), 1.0)):
+        many = isinstance(objective, ManyLabels)
+        content = to_onnx(network, shape, 3, mirror=True, temperature=temperature, multi_label=many)
+        session = ort.InferenceSession(content, providers=["CPUExecutionProvider"])
+        (answer,) = session.run(None, {"data": floats})
+        expected = evaluate(network, pixels, objective, place, mirror=True, temperature=temperature)
+        np.testing.assert_allclose(answer, expected.numpy(), atol=1e-4)
+        assert (np.abs(answer.sum(1) - 1).max() < 1e-5) == (not many)
 
 
 def test_the_mirror_image_gets_the_same_answer() -> None:

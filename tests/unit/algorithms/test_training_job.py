@@ -15,19 +15,20 @@ import torch
 from PIL import Image
 
 from bakehouse.algorithms import ALGORITHMS
-from bakehouse.algorithms.image_classification.channels import LabelledImages
 from bakehouse.algorithms.image_classification.console import Console
 from bakehouse.algorithms.image_classification.failures import CustomerError
-from bakehouse.algorithms.image_classification.fit import network_for
+from bakehouse.algorithms.image_classification.hardware import Machine
 from bakehouse.algorithms.image_classification.hyperparameters import read_hyperparameters
-from bakehouse.algorithms.image_classification.job import Options, options_from, train
+from bakehouse.algorithms.image_classification.job import train
 from bakehouse.algorithms.image_classification.memory import check_memory, needed_bytes
-from bakehouse.algorithms.image_classification.plan import plan_for
+from bakehouse.algorithms.image_classification.networks import Architecture, build
+from bakehouse.algorithms.image_classification.options import Options, options_from
+from bakehouse.algorithms.image_classification.plan import WIDTHS, plan_for
 from bakehouse.algorithms.image_classification.serving import load
 from support.striped_pictures import CHANNELS, REQUIRED, encoded, striped, write_job
 
 AWS_WAY = {"epochs": "4", "mini_batch_size": "8", "learning_rate": "0.05", "momentum": "0.5"}
-OPTIONS = Options(seed=0, strict_defaults=False, threads=1)
+OPTIONS = Options(seed=0, strict_defaults=False, machine=Machine(1))
 
 
 def run(root: Path, options: Options = OPTIONS) -> list[str]:
@@ -98,7 +99,7 @@ def test_the_same_seed_gives_the_same_weights(tmp_path: Path) -> None:
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         (tmp_path / name).mkdir()
         job = write_job(tmp_path / name, REQUIRED | AWS_WAY | {"augmentation_type": "crop_color"})
-        run(job, Options(seed, False, 1))
+        run(job, Options(seed, False, Machine(1)))
         graphs.append((job / "model/model.onnx").read_bytes())
     assert graphs[0] == graphs[1]
     assert graphs[0] != graphs[2]
@@ -181,10 +182,6 @@ CONFIG = "input/config"
         (put(f"{CONFIG}/hyperparameters.json", b"{"), "hyperparameters.json does not hold JSON"),
         (put(f"{CONFIG}/hyperparameters.json", b"[]"), "must hold a JSON object"),
         (
-            put(f"{CONFIG}/resourceconfig.json", b'{"hosts": ["algo-1", "algo-2"]}'),
-            "This job has 2 instances",
-        ),
-        (
             put(f"{CONFIG}/inputdataconfig.json", b'{"train": {}, "model": {}}'),
             "Missing input channel(s): validation, train_lst, validation_lst",
         ),
@@ -203,18 +200,20 @@ def test_bad_data_is_the_customers(
 @pytest.mark.parametrize(
     ("channels", "content_type", "message"),
     [
-        ((*CHANNELS, "model"), "application/x-image", "'model' is not known"),
-        (CHANNELS, "application/x-recordio", "RecordIO and augmented manifests"),
+        ((*CHANNELS, "test"), "application/x-image", "'test' is not known; the channels are train"),
+        (CHANNELS, "text/csv", "content type 'text/csv' of the train channel is not one of"),
+        ((*CHANNELS, "model"), "application/x-image", "of the model channel is not one of"),
+        (("train",), "application/x-recordio", "Missing input channel(s): validation."),
     ],
 )
 def test_other_inputs_are_refused(
     tmp_path: Path, channels: tuple[str, ...], content_type: str, message: str
 ) -> None:
-    """Channels and content types that are not built yet are named."""
+    """Channels and content types that the algorithm does not take are named."""
     job = write_job(tmp_path, REQUIRED)
     document = {name: {"ContentType": content_type} for name in channels}
     (job / "input/config/inputdataconfig.json").write_text(json.dumps(document))
-    with pytest.raises(CustomerError, match=message):
+    with pytest.raises(CustomerError, match=re.escape(message)):
         run(job)
 
 
@@ -240,12 +239,10 @@ def test_a_training_beyond_the_machines_memory_is_the_customers(tmp_path: Path) 
     """The need is told before it is taken, with what could be made smaller."""
     given = {"image_shape": "3,4096,4096", "resize": "4097", "num_layers": "200"}
     samples = {"num_training_samples": "64", "mini_batch_size": "64", "epochs": "1"}
-    picture = np.zeros((3, 4096, 4096), np.uint8)
-    data = LabelledImages([picture] * 64, np.zeros(64, np.int64))
     configuration = read_hyperparameters(REQUIRED | given | samples)
-    plan = plan_for(configuration, strict_defaults=False)
+    plan = plan_for(configuration, Machine(1), strict_defaults=False)
     with pytest.raises(CustomerError) as caught:
-        check_memory(plan, configuration["image_shape"], 2, data, data)
+        check_memory(plan, Architecture(200), configuration["image_shape"], 2, 20)
     assert re.fullmatch(
         r"Training with image_shape 3,4096,4096, mini_batch_size 64 and 2 classes would need about"
         r" \d{4,} GB of memory; this machine has \d+ GB\. Take a smaller image_shape or"
@@ -271,15 +268,16 @@ def test_the_estimate_counts_what_the_layers_put_out(
     given = {"mini_batch_size": "1000", "image_shape": ",".join(map(str, shape))}
     if layers is not None:
         given["num_layers"] = str(layers)
-    plan = plan_for(read_hyperparameters(REQUIRED | given), strict_defaults=False)
-    network = network_for(plan, shape, 2, None).eval()
+    plan = plan_for(read_hyperparameters(REQUIRED | given), Machine(1), strict_defaults=False)
+    architecture = Architecture(layers, () if layers else WIDTHS)
+    network = build(architecture, shape, 2).eval()
     sizes: list[int] = []
     for module in network.modules():
         if not list(module.children()):
             module.register_forward_hook(lambda _m, _i, output: sizes.append(output.numel()))
     network(torch.zeros(1, *shape))
     weights = 4 * 6 * sum(weight.numel() for weight in network.parameters())
-    assert needed_bytes(plan, shape, 2, 1) == weights + 4 * 1000 * sum(sizes)
+    assert needed_bytes(plan, architecture, shape, 2, 1) == weights + 4 * 1000 * sum(sizes)
 
 
 @pytest.mark.parametrize("seed", ["-1", "\uff11", "x", "1.5", str(2**63)])

@@ -14,7 +14,7 @@ from PIL import Image
 
 from bakehouse import clock
 from bakehouse.algorithms import algorithm_for
-from bakehouse.algorithms.image_classification.artifact import Metadata, sha256, write_metadata
+from bakehouse.algorithms.image_classification.artifact import Metadata, write_artifact
 from bakehouse.algorithms.types import Predictor
 from bakehouse.faults import ModelFailed
 from bakehouse.hosting.types import Container, EndpointConfig, Invocation, Model
@@ -48,7 +48,7 @@ def graph() -> bytes:
 
 def artifact(folder: Path) -> bytes:
     content = graph()
-    write_metadata(folder, Metadata(SHAPE, 2, sha256(content), None, {}, {}, {}, {}))
+    write_artifact(folder, content, Metadata(SHAPE, 2))
     metadata = (folder / "metadata.json").read_bytes()
     return tar_gz({"model.onnx": content, "metadata.json": metadata})
 

@@ -38,9 +38,9 @@ def main(arguments: list[str]) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         # Heavy: PyTorch takes two seconds, which a wrong command line should not cost.
-        from bakehouse.algorithms.image_classification.job import (  # noqa: PLC0415  # as above
+        from bakehouse.algorithms.image_classification.job import train  # noqa: PLC0415  # as above
+        from bakehouse.algorithms.image_classification.options import (  # noqa: PLC0415  # as above
             options_from,
-            train,
         )
 
         train(root, options_from(os.environ), console)

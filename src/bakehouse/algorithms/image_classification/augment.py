@@ -7,7 +7,6 @@ Two ways: ours works on a whole batch of pictures of one size at once, AWS's fol
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -32,11 +31,10 @@ def augment(images: Tensor, amounts: Augmentation, generator: torch.Generator) -
     Args:
         images: floats from 0 to 255, batch x channels x rows x columns.
         amounts: how much.
-        generator: where the randomness comes from.
+        generator: where the randomness comes from; of the processor's kind.
     """
-    grid = F.affine_grid(
-        _affine(len(images), amounts, generator), list(images.shape), align_corners=False
-    )
+    matrices = _affine(len(images), amounts, generator).to(images.device)
+    grid = F.affine_grid(matrices, list(images.shape), align_corners=False)
     return F.grid_sample(
         images, grid, mode="bilinear", padding_mode="reflection", align_corners=False
     )
@@ -87,30 +85,20 @@ def _spread(count: int, amount: float, generator: torch.Generator) -> Tensor:
     return (torch.rand(count, generator=generator) * 2 - 1) * amount
 
 
-def crop_images(
-    images: Sequence[NDArray[np.uint8]],
-    size: tuple[int, int],
-    kind: str,
-    generator: torch.Generator,
-) -> Tensor:
-    """Augment pictures of any sizes as AWS's ``augmentation_type`` says.
+def crop_image(
+    image: NDArray[np.uint8], size: tuple[int, int], kind: str, random: np.random.Generator
+) -> NDArray[np.uint8]:
+    """Cut a piece out of a picture at random and mirror it by chance, as AWS's algorithm does.
 
     Args:
-        images: each channels x rows x columns, at least as large as ``size``.
-        size: rows and columns to cut out, at a random place.
-        kind: ``crop``, ``crop_color`` or ``crop_color_transform``.
-        generator: where the randomness comes from.
-
-    Returns:
-        Floats from 0 to 255, batch x channels x rows x columns.
+        image: channels x rows x columns, at least as large as ``size``.
+        size: rows and columns to cut out.
+        kind: ``crop_color_transform`` turns, shears and stretches the picture before.
+        random: where the randomness comes from.
     """
-    random = np.random.default_rng(int(torch.randint(2**62, (1,), generator=generator)))
     if kind == "crop_color_transform":
-        images = [_turn(image, random) for image in images]
-    batch = torch.from_numpy(np.stack([_crop(image, size, random) for image in images])).float()
-    if kind != "crop" and batch.shape[1] == 3:
-        return _recolour_hls(batch, generator)
-    return batch
+        image = _turn(image, random)
+    return _crop(image, size, random)
 
 
 def _crop(
@@ -155,12 +143,17 @@ def _turn(image: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.u
     return np.stack([np.asarray(plane) for plane in planes])
 
 
-def _recolour_hls(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Add to hue, lightness and saturation; each picture in its own way."""
+def recolour(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Add to hue, lightness and saturation as ``crop_color`` does; each picture in its own way.
+
+    Args:
+        images: red, green and blue as floats from 0 to 255, batch x 3 x rows x columns.
+        generator: where the randomness comes from; of the processor's kind.
+    """
     hue, lightness, saturation = _to_hls(images / 255)
     count = len(images)
     more = [
-        _spread(count, amount, generator).reshape(-1, 1, 1)
+        _spread(count, amount, generator).reshape(-1, 1, 1).to(images.device)
         for amount in (HUE, LIGHTNESS, SATURATION)
     ]
     return 255 * _from_hls(

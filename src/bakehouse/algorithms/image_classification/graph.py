@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
@@ -23,7 +24,13 @@ INPUT, OUTPUT = "data", "softmax"
 
 
 def to_onnx(
-    network: nn.Module, shape: tuple[int, int, int], num_classes: int, *, mirror: bool
+    network: nn.Module,
+    shape: tuple[int, int, int],
+    num_classes: int,
+    *,
+    mirror: bool,
+    temperature: float = 1.0,
+    multi_label: bool = False,
 ) -> bytes:
     """Write a network in evaluation mode as a checked ONNX model.
 
@@ -32,13 +39,21 @@ def to_onnx(
         shape: channels, rows, columns of the input ``data``; its batch size is free.
         num_classes: the width of the output ``softmax``.
         mirror: answer the mean of the probabilities for the picture and for its mirror image.
+        temperature: divides what goes into the softmax.
+        multi_label: the output is a sigmoid for each class instead of one softmax.
 
     Raises:
         TypeError: the table knows no such module.
     """
     graph = _Graph()
     x = graph.both_ways(INPUT) if mirror else INPUT
-    probabilities = graph.node("Softmax", graph.module(network, x), axis=1)
+    answers = graph.module(network, x)
+    if temperature != 1.0:
+        answers = graph.node("Div", answers, graph.constant(torch.tensor(temperature)))
+    if multi_label:
+        probabilities = graph.node("Sigmoid", answers)
+    else:
+        probabilities = graph.node("Softmax", answers, axis=1)
     if mirror:
         halves = graph.nodes("Split", probabilities, outputs=2, axis=0, num_outputs=2)
         graph.node("Mean", *halves, output=OUTPUT)

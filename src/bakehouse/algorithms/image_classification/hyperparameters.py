@@ -40,8 +40,6 @@ class Hyperparameter:
     required: bool = False
     shapes_training: bool = True
     """Whether naming it makes the recipe AWS's, whose table then fills in what is not named."""
-    only: Any = None
-    """The one value that works in this version, if not all do."""
 
 
 def _integer(low: int, high: float = math.inf) -> Parse:
@@ -162,20 +160,20 @@ TABLE: tuple[Hyperparameter, ...] = (
     Hyperparameter("early_stopping_patience", _COUNT, _POSITIVE, 5),
     Hyperparameter("early_stopping_tolerance", _fraction, _FRACTION, 0.0),
     Hyperparameter(
-        "checkpoint_frequency", _COUNT, "a positive integer, at most epochs", only="not given"
+        "checkpoint_frequency",
+        _COUNT,
+        "a positive integer, at most epochs",
+        shapes_training=False,
     ),
-    Hyperparameter(
-        "use_pretrained_model", _SWITCH, "one of 0, 1", 0, shapes_training=False, only=0
-    ),
-    Hyperparameter("multi_label", _SWITCH, "one of 0, 1", 0, shapes_training=False, only=0),
-    Hyperparameter("use_weighted_loss", _SWITCH, "one of 0, 1", 0, shapes_training=False, only=0),
+    Hyperparameter("use_pretrained_model", _SWITCH, "one of 0, 1", 0, shapes_training=False),
+    Hyperparameter("multi_label", _SWITCH, "one of 0, 1", 0, shapes_training=False),
+    Hyperparameter("use_weighted_loss", _SWITCH, "one of 0, 1", 0, shapes_training=False),
     Hyperparameter(
         "precision_dtype",
         _choice("float32", "float16"),
         "one of float32, float16",
         "float32",
         shapes_training=False,
-        only="float32",
     ),
 )
 
@@ -203,8 +201,8 @@ def read_hyperparameters(given: Mapping[str, str]) -> Configuration:
     """Check the values that came and fill in AWS's defaults.
 
     Raises:
-        CustomerError: a name is unknown or missing, a value is not allowed, or is allowed by AWS
-            and not implemented here; with AWS's text as far as it is known.
+        CustomerError: a name is unknown or missing, or a value is not allowed; with AWS's text as
+            far as it is known.
     """
     _check_names(given)
     values = {row.name: row.default for row in TABLE}
@@ -238,11 +236,6 @@ def _value(row: Hyperparameter, text: str) -> Any:
             f"The value {shorten(str(text))!r} is not valid for the {row.name!r} hyperparameter"
             f" which expects {row.allowed} (caused by ValidationError)"
         ) from error
-    if row.only is not None and value != row.only:
-        raise CustomerError(
-            f"The value {text!r} of the {row.name!r} hyperparameter is valid on AWS, but bakehouse"
-            f" does not implement it yet; what works is: {row.only}."
-        )
     return value
 
 
@@ -259,4 +252,10 @@ def _check_together(configuration: Configuration) -> None:
         raise CustomerError(
             f"The value '{top_k}' is not valid for the 'top_k' hyperparameter which expects at most"
             f" the {configuration['num_classes']} classes"
+        )
+    layers = configuration["num_layers"]
+    if configuration["use_pretrained_model"] and layers in CIFAR_LAYERS:
+        raise CustomerError(
+            f"The value '{layers}' is not valid for the 'num_layers' hyperparameter which expects"
+            f" one of {_listed(IMAGENET_LAYERS)} where use_pretrained_model is 1"
         )

@@ -38,7 +38,9 @@ class Unreadable(ValueError):
     """The bytes are no picture that can be decoded here; the message says why, as a clause."""
 
 
-def open_image(content: bytes, channels: int, limit_pixels: int) -> Image.Image:
+def open_image(
+    content: bytes, channels: int, limit_pixels: int, *, at_least: int | None = None
+) -> Image.Image:
     """Decode a PNG or JPEG of any mode.
 
     Args:
@@ -46,6 +48,8 @@ def open_image(content: bytes, channels: int, limit_pixels: int) -> Image.Image:
         channels: 3 for RGB, 1 for grey. Transparency is dropped, as the algorithm's container does:
             the colours under it are taken as they are stored.
         limit_pixels: the largest width x height that is decoded.
+        at_least: pixels that the shorter side has to keep; a JPEG may be decoded at a half, a
+            quarter or an eighth of its size where that leaves enough, in a fraction of the time.
 
     Raises:
         Unreadable: the bytes are no such picture, are damaged, or hold too many pixels.
@@ -53,6 +57,9 @@ def open_image(content: bytes, channels: int, limit_pixels: int) -> Image.Image:
     try:
         image = Image.open(io.BytesIO(content), formats=FORMATS)
         check_pixels(image.width, image.height, limit_pixels)
+        if at_least is not None and at_least < min(image.size):
+            scale = at_least / min(image.size)
+            image.draft(None, (round(image.width * scale), round(image.height * scale)))
         image.load()
         return _to_mode(image, "RGB" if channels == 3 else "L")
     except Unreadable:

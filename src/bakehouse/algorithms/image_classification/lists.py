@@ -1,8 +1,9 @@
 """The ``.lst`` files: which picture has which label.
 
 A line is ``index<TAB>label<TAB>path``: a whole number that is not repeated, the class as a number
-(``1`` and ``1.0`` are the same), and the picture's path under the channel's folder. Source: the
-developer guide's "Train with Image Format" and im2rec.
+(``1`` and ``1.0`` are the same), and the picture's path under the channel's folder. With several
+labels there is a column of 0 or 1 for each class. Source: the developer guide's "Train with Image
+Format" and im2rec.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from bakehouse.algorithms.image_classification.failures import CustomerError
+from bakehouse.algorithms.image_classification.labels import LabelRule
 from bakehouse.algorithms.image_classification.numerals import decimal
 from bakehouse.faults import shorten
 
@@ -21,20 +23,21 @@ PATH_BYTES, NAME_BYTES = 1024, 255
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A line of a list: a picture and its class."""
+    """A line of a list: a picture and its labels."""
 
-    label: int
+    labels: tuple[int, ...]
+    """One class number, or a 0 or 1 for each class."""
     path: str
     """Relative to the channel's folder, checked to stay inside."""
 
 
-def read_list(path: Path, channel: str, num_classes: int) -> list[Entry]:
+def read_list(path: Path, channel: str, rule: LabelRule) -> list[Entry]:
     """Read a ``.lst`` file.
 
     Args:
         path: the file.
         channel: ``train`` or ``validation``, for the error's text.
-        num_classes: labels must be below this.
+        rule: what the labels may be.
 
     Raises:
         CustomerError: the file is empty, too large or no text, or a line is not of the form; AWS's
@@ -46,7 +49,7 @@ def read_list(path: Path, channel: str, num_classes: int) -> list[Entry]:
         if not line.strip():
             continue
         try:
-            index, entry = _entry(line, num_classes)
+            index, entry = _entry(line, rule)
             _add_new(index, indexes)
         except ValueError as error:
             raise invalid_list(channel, f"{path.name}, line {number}: {error}.") from error
@@ -77,39 +80,29 @@ def _lines(path: Path, channel: str) -> list[str]:
     return text.replace("\r\n", "\n").split("\n")
 
 
-def _entry(line: str, num_classes: int) -> tuple[int, Entry]:
+def _entry(line: str, rule: LabelRule) -> tuple[int, Entry]:
     fields = [field.strip() for field in line.split("\t")]
     if len(fields) < 3:
         raise ValueError(
-            f"{shorten(repr(line))} has {len(fields)} fields separated by tabs instead of 3"
+            f"{shorten(repr(line))} has {len(fields)} fields separated by tabs instead of 3 or more"
         )
-    if len(fields) > 3:
-        raise ValueError(
-            f"it has {len(fields) - 2} labels; more than one need multi_label, which is not"
-            " implemented yet"
-        )
-    index, label, path = fields
-    return _whole("index", index), Entry(_label(label, num_classes), _inside(path))
-
-
-def _label(text: str, num_classes: int) -> int:
-    label = _whole("label", text)
-    if not 0 <= label < num_classes:
-        raise ValueError(
-            f"the label is {shorten(text)}; with num_classes {num_classes} it must be from 0 to"
-            f" {num_classes - 1}"
-        )
-    return label
+    index, *labels, path = fields
+    numbers = [_decimal("label", label) for label in labels]
+    return _whole("index", index), Entry(rule.check(numbers), _inside(path))
 
 
 def _whole(what: str, text: str) -> int:
+    value = _decimal(what, text)
+    if value != int(value):
+        raise ValueError(f"the {what} is {shorten(repr(text))}, which is not a whole number")
+    return int(value)
+
+
+def _decimal(what: str, text: str) -> float:
     try:
-        value = decimal(text)
-        if value == int(value):
-            return int(value)
-    except ValueError:
-        pass
-    raise ValueError(f"the {what} is {shorten(repr(text))}, which is not a whole number")
+        return decimal(text)
+    except ValueError as error:
+        raise ValueError(f"the {what} is {shorten(repr(text))}, which is no number") from error
 
 
 def _inside(text: str) -> str:

@@ -8,10 +8,9 @@ from math import prod
 
 from torch import nn
 
-from bakehouse.algorithms.image_classification.channels import LabelledImages
+from bakehouse.algorithms.image_classification.evaluation import evaluated_together
 from bakehouse.algorithms.image_classification.failures import CustomerError
-from bakehouse.algorithms.image_classification.fit import evaluated_together, network_for
-from bakehouse.algorithms.image_classification.networks import Residual
+from bakehouse.algorithms.image_classification.networks import Architecture, Residual, build
 from bakehouse.algorithms.image_classification.plan import Plan
 
 Shape = tuple[int, int, int]
@@ -25,16 +24,22 @@ _LAYERS_AT_ONCE = 3
 
 
 def check_memory(
-    plan: Plan, shape: Shape, num_classes: int, train: LabelledImages, validation: LabelledImages
+    plan: Plan,
+    architecture: Architecture,
+    shape: Shape,
+    num_classes: int,
+    evaluated: int,
 ) -> None:
     """Refuse a training that this machine has not the memory for.
+
+    The pictures are left out: they lie in a file that is mapped. The arguments are those of
+    :func:`needed_bytes`.
 
     Raises:
         CustomerError: says how much would be needed and what could be made smaller.
     """
-    pictures = sum(image.nbytes for data in (train, validation) for image in data.images)
-    work = needed_bytes(plan, shape, num_classes, len(validation.labels))
-    needed, there = 2 * pictures + work, machine_bytes()  # as read, and put together as one array
+    needed = needed_bytes(plan, architecture, shape, num_classes, evaluated)
+    there = machine_bytes()
     if needed > there:
         raise CustomerError(
             f"Training with image_shape {','.join(map(str, shape))}, mini_batch_size"
@@ -44,18 +49,21 @@ def check_memory(
         )
 
 
-def needed_bytes(plan: Plan, shape: Shape, num_classes: int, evaluated: int) -> int:
+def needed_bytes(
+    plan: Plan, architecture: Architecture, shape: Shape, num_classes: int, evaluated: int
+) -> int:
     """About what the network and its steps need, the stored pictures left out.
 
     A training step keeps every layer's output for the way back; an evaluation only the latest.
 
     Args:
-        plan: decides the network and the batch.
+        plan: decides the batch.
+        architecture: the network.
         shape: of the pictures.
         num_classes: the width of the network's output.
         evaluated: pictures in the validation channel.
     """
-    network = network_for(plan, shape, num_classes, None)
+    network = build(architecture, shape, num_classes)
     outputs = [_FLOAT_BYTES * prod(output) for output in _outputs(network, shape)]
     weights = _FLOAT_BYTES * sum(weight.numel() for weight in network.parameters())
     step = plan.batch_size * sum(outputs)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,14 @@ from bakehouse.algorithms.image_classification.hyperparameters import CIFAR_LAYE
 
 BN_EPS, BN_MOMENTUM = 2e-5, 0.1
 """Of the ResNets, as MXNet's example sets them (its momentum 0.9 is PyTorch's 0.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """Which network: the ResNet of that many layers, or the small one of those widths."""
+
+    num_layers: int | None = None
+    widths: tuple[int, ...] = ()
 
 
 class Normalise(nn.Module):
@@ -53,6 +62,38 @@ class Residual(nn.Module):
         h = self.before(x)
         shortcut = x if self.project is None else self.project(h)
         return self.body(h) + shortcut  # type: ignore[no-any-return]  # modules return Any
+
+
+def build(
+    architecture: Architecture,
+    shape: tuple[int, int, int],
+    num_classes: int,
+    pixels: Tensor | None = None,
+) -> nn.Sequential:
+    """A network with random weights, laid out for fast convolutions.
+
+    Args:
+        architecture: decides which.
+        shape: channels, rows, columns.
+        num_classes: the width of the output.
+        pixels: training pictures, whose mean and deviation the small network holds; None for those
+            of an even spread.
+    """
+    if architecture.num_layers is not None:
+        network = resnet(architecture.num_layers, shape, num_classes)
+    else:
+        mean, deviation = _statistics(pixels, shape[0])
+        network = small_network(shape, num_classes, architecture.widths, mean, deviation)
+    # PyTorch's own types do not know that ``to`` takes a memory format.
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+def _statistics(pixels: Tensor | None, channels: int) -> tuple[Tensor, Tensor]:
+    """Mean and deviation per channel."""
+    if pixels is None:
+        return torch.full((channels,), 127.5), torch.full((channels,), 64.0)
+    deviation, mean = torch.std_mean(pixels.float(), dim=(0, 2, 3))
+    return mean, deviation.clamp_min(1.0)
 
 
 def resnet(num_layers: int, shape: tuple[int, int, int], num_classes: int) -> nn.Sequential:

@@ -46,18 +46,19 @@ class RollingValidation:
 
     Args:
         batch_size: images in a batch; at most the number of validation images.
+        judged: decisions about one image, of which each is right or wrong.
+        carried: images left over from an earlier epoch.
     """
 
-    def __init__(self, batch_size: int) -> None:
-        self.batch_size = batch_size
-        self.carried = 0
+    def __init__(self, batch_size: int, judged: int = 1, carried: int = 0) -> None:
+        self.batch_size, self.judged, self.carried = batch_size, judged, carried
 
-    def count(self, hits: Sequence[bool]) -> Share:
-        """Count one epoch's pass over all images, in the order of the list."""
+    def count(self, hits: Sequence[int]) -> Share:
+        """Count one epoch's right decisions about each image, in the order of the list."""
         seen = [*hits[len(hits) - self.carried :], *hits]
         used = len(seen) // self.batch_size * self.batch_size
         self.carried = len(seen) - used
-        return Share(sum(seen[:used]), used)
+        return Share(sum(seen[:used]), used * self.judged)
 
 
 class EarlyStopping:
@@ -71,13 +72,13 @@ class EarlyStopping:
 
     def __init__(self, min_epochs: int, patience: int, tolerance: float) -> None:
         self.min_epochs, self.patience, self.tolerance = min_epochs, patience, tolerance
-        self._best, self._waited = 0.0, 0
+        self.best, self.waited = 0.0, 0
 
     def is_over(self, epoch: int, accuracy: float) -> bool:
         """Take the validation accuracy of an epoch, counted from 0, and say whether to stop."""
-        gain = (accuracy - self._best) / self._best if self._best else accuracy
+        gain = (accuracy - self.best) / self.best if self.best else accuracy
         if gain > 0 and gain >= self.tolerance:
-            self._best, self._waited = accuracy, 0
+            self.best, self.waited = accuracy, 0
         else:
-            self._waited += 1
-        return epoch + 1 >= self.min_epochs and self._waited >= self.patience
+            self.waited += 1
+        return epoch + 1 >= self.min_epochs and self.waited >= self.patience

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bakehouse.faults import InvalidInput, LimitExceeded
-from bakehouse.hosting.archive import FILES, unpack
+from bakehouse.storage.archives import FILES, unpack
 from support.hosting_parts import tar_gz, tar_gz_of
 
 
