@@ -11,8 +11,8 @@ from pathlib import Path
 from uuid import uuid4
 
 from bakehouse.faults import Fault, InvalidInput, ModelFailed, NotFound
-from bakehouse.storage.archives import unpack
 from bakehouse.hosting.types import Container, Deployment, LoadModel, Predictor, Variant
+from bakehouse.storage.archives import unpack
 from bakehouse.storage.objects import ObjectStore, parse_s3_uri
 
 

@@ -15,6 +15,15 @@ def has_files(folder: Path) -> bool:
     return any(path.is_file() for path in folder.rglob("*"))
 
 
+def merge(folder: Path, other: Path) -> None:
+    """Move the files of another folder into this one, but for those whose names it has already."""
+    for path in sorted(other.rglob("*")):
+        target = folder / path.relative_to(other)
+        if path.is_file() and not path.is_symlink() and not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            path.rename(target)
+
+
 def pack(folder: Path, archive: Path) -> None:
     """Write the folder's files, named relative to it, in the order of their names; blocks.
 

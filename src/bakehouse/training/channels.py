@@ -9,94 +9,63 @@ another one in a file system, fails the job.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from bakehouse.faults import InvalidInput, JobFailed, NotFound
-from bakehouse.storage.objects import ObjectInfo, ObjectStore, parse_s3_uri
+from bakehouse.faults import NotFound
+from bakehouse.storage.objects import ObjectInfo, ObjectStore
+from bakehouse.training.inputs import failed, find_objects
 from bakehouse.training.job import Channel
 
 MOST_FILES = 2_000_000
 """The most objects that one job takes in, over all channels."""
 
-_PART_BYTES = 255
-_PAGE = 1000
-
 
 def fetch(
     objects: ObjectStore,
     channels: Sequence[Channel],
-    folder: Path,
+    hosts: Sequence[Path],
     *,
     most_bytes: int,
     most_files: int = MOST_FILES,
 ) -> None:
     """Copy every channel into a folder of its name; blocks.
 
+    Args:
+        objects: where they come from.
+        channels: what to copy.
+        hosts: the folder of the channels of each host. A channel that all hosts have whole is
+            copied for the first and linked for the others; of one that is sharded each host gets
+            its share of the objects, in turn.
+        most_bytes: the most that all of it may have.
+        most_files: the most objects that it may be.
+
     Raises:
-        JobFailed: there is nothing at a URI, a key cannot be a file's path, or there is more than
-            ``most_bytes`` or ``most_files``.
+        JobFailed: there is nothing at a URI, a key cannot be a file's path, or there is too much.
     """
     files, room = 0, most_bytes
     for channel in channels:
-        target = folder / channel.name
-        target.mkdir(parents=True)
-        for info, path in _found(objects, channel.uri):
+        targets = _folders(channel, hosts)
+        for number, (info, path) in enumerate(find_objects(objects, channel)):
             files, room = files + 1, room - info.size_bytes
             if room < 0:
                 size = f"{most_bytes / 1024**3:g} GiB"
-                raise _failed(f"The input is larger than the job's volume of {size}.")
+                raise failed(f"The input is larger than the job's volume of {size}.")
             if files > most_files:
-                raise _failed(f"The input has more than {most_files} objects.")
-            _copy(objects, info, target, path)
+                raise failed(f"The input has more than {most_files} objects.")
+            _copy(objects, info, targets[number % len(targets)], path)
 
 
-def _found(objects: ObjectStore, uri: str) -> Iterator[tuple[ObjectInfo, str]]:
-    """Every object of a channel with its path in the channel's folder."""
-    try:
-        bucket, prefix = parse_s3_uri(uri)
-        pages = _pages(objects, bucket, prefix)
-        first = next(pages)
-    except InvalidInput as error:
-        raise _failed(error.message) from error
-    except NotFound as error:
-        raise _nothing(uri, "The specified bucket does not exist") from error
-    if not first:
-        raise _nothing(uri, "no key begins with that prefix")
-    yield from _with_paths(first, prefix)
-    for page in pages:
-        yield from _with_paths(page, prefix)
-
-
-def _pages(objects: ObjectStore, bucket: str, prefix: str) -> Iterator[list[ObjectInfo]]:
-    after: str | None = ""
-    while after is not None:
-        page = objects.listing(bucket, prefix=prefix, after=after, limit=_PAGE)
-        yield page.objects
-        after = page.next_after
-
-
-def _with_paths(page: Sequence[ObjectInfo], prefix: str) -> Iterator[tuple[ObjectInfo, str]]:
-    for info in page:
-        if not info.key.endswith("/"):  # what consoles make to show a folder
-            yield info, relative_path(info.key, prefix)
-
-
-def relative_path(key: str, prefix: str) -> str:
-    """Where the object of a key lies in the folder of a channel whose URI ends in a prefix.
-
-    Raises:
-        JobFailed: the path is not one that stays inside the folder.
-    """
-    folder = prefix if not prefix or prefix.endswith("/") else f"{prefix}/"
-    path = key[len(folder) :] if key.startswith(folder) else key[prefix.rfind("/") + 1 :]
-    if "\x00" in path or any(_is_bad(part) for part in path.split("/")):
-        raise _failed(f"The key {key!r} cannot be the path of a file.")
-    return path
-
-
-def _is_bad(part: str) -> bool:
-    return part in ("", ".", "..") or len(part.encode()) > _PART_BYTES
+def _folders(channel: Channel, hosts: Sequence[Path]) -> list[Path]:
+    """Make a channel's folder on every host; those that get objects."""
+    first, *others = (host / channel.name for host in hosts)
+    first.mkdir(parents=True)
+    for other in others:
+        if channel.sharded:
+            other.mkdir(parents=True)
+        else:
+            other.symlink_to(first, target_is_directory=True)
+    return [first, *others] if channel.sharded else [first]
 
 
 def _copy(objects: ObjectStore, info: ObjectInfo, folder: Path, path: str) -> None:
@@ -108,19 +77,6 @@ def _copy(objects: ObjectStore, info: ObjectInfo, folder: Path, path: str) -> No
             for chunk in source.chunks():
                 file.write(chunk)
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
-        raise _failed(f"The key {info.key!r} needs a path that another key has taken.") from error
+        raise failed(f"The key {info.key!r} needs a path that another key has taken.") from error
     except NotFound as error:
-        raise _failed(f"The key {info.key!r} was deleted while it was fetched.") from error
-
-
-def _nothing(uri: str, detail: str) -> JobFailed:
-    bucket = uri.removeprefix("s3://").partition("/")[0]
-    return _failed(
-        f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that '
-        f'the bucket "{bucket}" exists and that objects exist under that S3 prefix. Error message '
-        f"from S3: {detail}."
-    )
-
-
-def _failed(detail: str) -> JobFailed:
-    return JobFailed("ClientError", f"Data download failed:{detail}")
+        raise failed(f"The key {info.key!r} was deleted while it was fetched.") from error

@@ -18,6 +18,7 @@ TRAINING = "Training image download completed. Training in progress."
 UPLOADING = "Uploading generated training model"
 COMPLETED = "Training job completed"
 FAILED = "Training job failed"
+RESTARTING = "The server was started again; restarting the training job"
 STOPPING = "Stopping the training job"
 STOPPED = "Training job stopped"
 OVERRAN = "Training job runtime exceeded MaxRuntimeInSeconds provided"
@@ -28,11 +29,20 @@ REASON_CHARACTERS = 1024
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A named input: every object whose key begins as the URI does, or the one object it names."""
+    """A named input: every object whose key begins as the URI does, or what a manifest names."""
 
     name: str
     uri: str
     content_type: str | None = None
+    data_type: str = "S3Prefix"
+    """Of what the URI is: SageMaker's S3DataType."""
+    sharded: bool = False
+    """Every host gets a part of the objects instead of all."""
+    attributes: tuple[str, ...] = ()
+    """Of an augmented manifest, those that the algorithm is to see."""
+    input_mode: str = "File"
+    """As it was asked for; all modes are carried out as files."""
+    record_wrapper: str = "None"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +62,10 @@ class Order:
     max_runtime_s: int
     environment: dict[str, str]
     given: Document
+    instances: int = 1
+    """How many hosts work on it together."""
+    checkpoint_uri: str | None = None
+    """Where its checkpoints are kept, beside its own folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +102,8 @@ class Job:
     failure: str | None = None
     artifact_uri: str | None = None
     metrics: tuple[FinalMetric, ...] = ()
+    restarts: int = 0
+    """How often a server that started found it under way."""
 
     @property
     def name(self) -> str:
@@ -122,13 +138,19 @@ def advance(job: Job, status: str, message: str, at_ms: int) -> Job:
     else:
         ended = replace(last, ended_ms=at_ms)
         transitions = (*before, ended, Transition(status, message, at_ms))
-    started = at_ms if status == "Downloading" else job.started_ms
+    is_first = status == "Downloading" and job.started_ms is None
+    started = at_ms if is_first else job.started_ms
     return replace(job, transitions=transitions, started_ms=started, modified_ms=at_ms)
 
 
 def interrupt(job: Job, at_ms: int) -> Job:
     """Somebody asked for its end."""
     return replace(advance(job, "Stopping", STOPPING, at_ms), status="Stopping")
+
+
+def restart(job: Job, at_ms: int) -> Job:
+    """A server found it under way, which another one had begun."""
+    return replace(advance(job, "Restarting", RESTARTING, at_ms), restarts=job.restarts + 1)
 
 
 def complete(job: Job, at_ms: int) -> Job:
@@ -171,7 +193,10 @@ def to_row(job: Job) -> Document:
 def from_row(row: Document) -> Job:
     """The job that ``to_row`` wrote."""
     order: dict[str, Any] = row["order"]
-    channels = tuple(Channel(**channel) for channel in order["channels"])
+    channels = tuple(
+        Channel(**{**channel, "attributes": tuple(channel.get("attributes", ()))})
+        for channel in order["channels"]
+    )
     return Job(
         **{
             **row,

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import re
 import shutil
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Set
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -41,8 +41,10 @@ _JOB, _OPEN = "training/job", "training/open"
 _NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 _CHANNEL = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9.\-_]{1,64}")
 _MOST_UNFINISHED = 1000
+MOST_RESTARTS = 3
+"""How often a job is begun again after its server ended; one that ends servers must not go on."""
 _LEFT_OPEN = (
-    "InternalServerError: The server ended while this training job was under way. "
+    "InternalServerError: The server ended four times while this training job was under way. "
     "Please start it again, under a new name."
 )
 
@@ -90,14 +92,41 @@ class TrainingJobs:
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     async def start(self) -> None:
-        """Fail what a server before this one left unfinished, and clear its folders away."""
-        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
-        self._folder.mkdir(parents=True)
-        for row in every(self._records, _OPEN):
-            await self._store(steps.fail(self.describe(row.key), _LEFT_OPEN, clock.epoch_ms()))
+        """Take up again what a server before this one left unfinished.
+
+        Jobs that waited wait again. One that was under way runs again, with the checkpoints that it
+        has left; after three such restarts it has failed.
+        """
+        left = [self.describe(row.key) for row in every(self._records, _OPEN)]
+        await asyncio.to_thread(self._clear, {job.name for job in left})
+        for job in sorted(left, key=lambda job: job.created_ms):
+            await self._take_up(job)
+
+    def _clear(self, kept: Set[str]) -> None:
+        """Remove the folders of jobs that are over; blocks."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for folder in self._folder.iterdir():
+            if folder.name not in kept:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    async def _take_up(self, job: Job) -> None:
+        """Go on with a job of an earlier server, or say how it ended."""
+        now = clock.epoch_ms()
+        if job.status == "Stopping":
+            await self._store(steps.halt(job, now))
+        elif job.restarts >= MOST_RESTARTS:
+            await self._store(steps.fail(job, _LEFT_OPEN, now))
+        else:
+            if job.started_ms is not None:
+                job = steps.restart(job, now)
+                await self._store(job)
+            try:
+                self._begin(job, self._algorithm_for(job.order.image))
+            except NotFound as error:  # it was another version's
+                await self._store(steps.fail(job, f"ClientError: {error.message}", now))
 
     async def stop(self) -> None:
-        """Kill what runs. The jobs stay as they are, and fail when a server starts again."""
+        """Kill what runs. The jobs stay as they are, and go on when a server starts again."""
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
@@ -147,12 +176,16 @@ class TrainingJobs:
             )
         except KeyTaken as taken:
             raise AlreadyExists("training job", job.name) from taken
+        self._begin(job, algorithm)
+        return job
+
+    def _begin(self, job: Job, algorithm: Algorithm) -> None:
+        """Let a job wait for its turn."""
         run = Run(job, algorithm, self.arn(job.name), self._folder / job.name, self._store)
         self._runs[job.name] = run
         task = asyncio.create_task(self._run(run), name=f"training job {job.name}")
         self._tasks[job.name] = task
         task.add_done_callback(lambda _: self._tasks.pop(job.name))
-        return job
 
     async def wait(self, name: str) -> Job:
         """The job when it is over; NotFound if there is none."""
@@ -211,9 +244,18 @@ class TrainingJobs:
             raise Halted
         try:
             await self._workbench.work(run)
+        except asyncio.CancelledError:
+            raise  # the server ends: what the job has saved is needed when one starts again
+        except BaseException:
+            await self._remove(run.root)
+            raise
+        else:
+            await self._remove(run.root)
         finally:
             self._slots.release()
-            await asyncio.to_thread(shutil.rmtree, run.root, ignore_errors=True)
+
+    async def _remove(self, folder: Path) -> None:
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     async def _store(self, job: Job) -> None:
         writes: list[Write] = [Put(_JOB, job.name, steps.to_row(job))]
@@ -250,5 +292,6 @@ def _check(order: Order) -> None:
     for name, value in order.environment.items():
         if "\x00" in name + value or "=" in name or not name:
             raise InvalidInput(f"Environment.{name}", value, "text without NUL, under a plain name")
-    for uri in (order.output_uri, *(channel.uri for channel in order.channels)):
+    checkpoints = [order.checkpoint_uri] if order.checkpoint_uri is not None else []
+    for uri in (order.output_uri, *checkpoints, *(channel.uri for channel in order.channels)):
         parse_s3_uri(uri)

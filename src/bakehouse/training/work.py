@@ -14,10 +14,11 @@ from bakehouse.faults import InvalidInput, JobFailed, LimitExceeded, NotFound
 from bakehouse.storage.logs import LogStore
 from bakehouse.storage.metrics import Datum, MetricStore
 from bakehouse.storage.objects import ObjectStore, parse_s3_uri
-from bakehouse.training.artifact import has_files, pack
+from bakehouse.training.artifact import has_files, merge, pack
 from bakehouse.training.bell import Bell
 from bakehouse.training.channels import fetch
-from bakehouse.training.container import HOST, failure_text, lay_out, variables
+from bakehouse.training.checkpoints import FOLDER, Uploads, fetch_checkpoints
+from bakehouse.training.container import failure_text, hosts, lay_out, rendezvous, variables
 from bakehouse.training.job import FinalMetric, Job, Order
 from bakehouse.training.measures import Definition, gauges, read_values
 from bakehouse.training.process import Ending, run_process
@@ -50,9 +51,9 @@ class Halted(Exception):
 class Run:
     """A job that is not over, with what its work needs to know.
 
-    ``root`` is its folder, which is not there yet; ``store`` makes a new state of it durable; when
-    ``halt`` is set the job ends as soon as it can. ``news`` rings at every change of state and when
-    lines of its log are stored; ``over`` is set when no more will come.
+    ``root`` is its folder, in which each host has one of its own; ``store`` makes a new state of it
+    durable; when ``halt`` is set the job ends as soon as it can. ``news`` rings at every change of
+    state and when lines of its log are stored; ``over`` is set when no more will come.
     """
 
     job: Job
@@ -114,38 +115,79 @@ class Workbench:
             JobFailed: it came to nothing.
         """
         order = run.job.order
-        await run.step("Starting", steps.PREPARING)
-        await asyncio.to_thread(lay_out, run.root, order)
+        if run.job.restarts == 0:
+            await run.step("Starting", steps.PREPARING)
+        roots = [run.root / host for host in hosts(order)]
+        for root in roots:
+            await asyncio.to_thread(lay_out, root, order, root.name)
         await run.step("Downloading", steps.DOWNLOADING)
         self._check_output(order)
-        data = run.root / "input/data"
-        room = order.volume_bytes
-        await asyncio.to_thread(fetch, self._objects, order.channels, data, most_bytes=room)
+        await asyncio.to_thread(self._fetch, order, roots)
         await run.step("Training", steps.TRAINING)
-        ending = await self._train(run)
-        run.job = replace(run.job, metrics=tuple(run.last_values.values()))
+        try:
+            root, ending = await self._train(run, roots)
+        finally:
+            run.job = replace(run.job, metrics=tuple(run.last_values.values()))
         if ending.cause == "exited" and ending.code != 0:
-            raise _failure(run.root, ending.code)
-        await self._end(run, ending)
+            raise _failure(root, ending.code)
+        await self._end(run, roots, ending)
 
-    async def _train(self, run: Run) -> Ending:
-        order = run.job.order
-        stream = f"{order.name}/{HOST}-{clock.epoch_ms() // 1000}"
-        await asyncio.wrap_future(self._logs.append(LOG_GROUP, stream, []))
-        return await run_process(
-            run.algorithm.train_argv,
-            folder=run.root,
-            environment=variables(order, run.root, run.arn, self._environment),
-            keep_lines=self._keeper(run, stream),
-            halt=run.halt,
-            limit_s=order.max_runtime_s,
-            grace_s=self._grace_s,
-        )
+    def _fetch(self, order: Order, roots: Sequence[Path]) -> None:
+        """Fill the channels, and the checkpoints of an earlier job; blocks."""
+        data, room = [root / "input/data" for root in roots], order.volume_bytes
+        fetch(self._objects, order.channels, data, most_bytes=room)
+        if order.checkpoint_uri is not None and not has_files(roots[0] / FOLDER):
+            fetch_checkpoints(self._objects, order.checkpoint_uri, roots[0], most_bytes=room)
 
-    def _keeper(self, run: Run, stream: str) -> Callable[[list[str]], Awaitable[None]]:
-        """What stores the lines of a job, and the values in them."""
+    async def _train(self, run: Run, roots: Sequence[Path]) -> tuple[Path, Ending]:
+        """Run the process of every host; the one that decides how the job ended, and its ending."""
+        order, meeting, seconds = run.job.order, rendezvous(), clock.epoch_ms() // 1000
+        together = asyncio.Event()
+        failures: list[tuple[Path, Ending]] = []
+
+        async def train_on(root: Path) -> Ending:
+            stream = f"{order.name}/{root.name}-{seconds}"
+            await asyncio.wrap_future(self._logs.append(LOG_GROUP, stream, []))
+            ending = await run_process(
+                run.algorithm.train_argv,
+                folder=root,
+                environment=variables(order, root, run.arn, self._environment, meeting),
+                keep_lines=self._keeper(run, stream, measured=root is roots[0]),
+                halt=together,
+                limit_s=order.max_runtime_s,
+                grace_s=self._grace_s,
+            )
+            if ending.cause == "exited" and ending.code != 0:
+                failures.append((root, ending))
+                together.set()  # the others would wait for it
+            return ending
+
+        tasks = [asyncio.create_task(train_on(root)) for root in roots]
+        beside = [asyncio.create_task(_pass_on(run.halt, together))]
+        uploads = self._uploads(order, roots[0])
+        if uploads is not None:
+            beside.append(asyncio.create_task(uploads.keep_on()))
+        try:
+            endings = await asyncio.gather(*tasks)
+        finally:
+            for task in (*tasks, *beside):
+                task.cancel()
+            await asyncio.wait((*tasks, *beside))
+            if uploads is not None:
+                await asyncio.to_thread(uploads.copy_changes)
+        return failures[0] if failures else (roots[0], endings[0])
+
+    def _uploads(self, order: Order, root: Path) -> Uploads | None:
+        if order.checkpoint_uri is None:
+            return None
+        return Uploads(self._objects, order.checkpoint_uri, root / FOLDER)
+
+    def _keeper(
+        self, run: Run, stream: str, *, measured: bool
+    ) -> Callable[[list[str]], Awaitable[None]]:
+        """What stores the lines of a host, and the values in them where it is ``measured``."""
         dimensions = (("TrainingJobName", run.job.name),)
-        found_by = gauges(run.algorithm.metrics)
+        found_by = gauges(run.algorithm.metrics) if measured else ()
 
         async def keep(lines: list[str]) -> None:
             at_ms = clock.epoch_ms()
@@ -162,12 +204,16 @@ class Workbench:
 
         return keep
 
-    async def _end(self, run: Run, ending: Ending) -> None:
+    async def _end(self, run: Run, roots: Sequence[Path], ending: Ending) -> None:
         """Store what there is of a model, and say how the job ended."""
-        if ending.cause == "exited" or has_files(run.root / "model"):
+        first, *others = roots
+        for other in others:
+            await asyncio.to_thread(merge, first / "model", other / "model")
+            await asyncio.to_thread(merge, first / "output/data", other / "output/data")
+        if ending.cause == "exited" or has_files(first / "model"):
             job = steps.advance(run.job, "Uploading", steps.UPLOADING, clock.epoch_ms())
             await run.record(job)
-            uri = await asyncio.to_thread(self._upload, run.job.order, run.root)
+            uri = await asyncio.to_thread(self._upload, run.job.order, first)
             run.job = replace(run.job, artifact_uri=uri)
         await run.record(_ENDINGS[ending.cause](run.job, clock.epoch_ms()))
 
@@ -196,6 +242,11 @@ class Workbench:
         except NotFound as error:
             detail = f"{error.message} S3OutputPath is {order.output_uri}."
             raise _upload_failed(detail) from error
+
+
+async def _pass_on(halt: asyncio.Event, together: asyncio.Event) -> None:
+    await halt.wait()
+    together.set()
 
 
 def _upload_failed(detail: str) -> JobFailed:

@@ -175,18 +175,16 @@ def test_names_in_use_and_unknown(sagemaker: Any) -> None:
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        ("AlgorithmSpecification.TrainingInputMode", "Pipe"),
         ("AlgorithmSpecification.ContainerEntrypoint", ["/bin/bash"]),
         ("AlgorithmSpecification.MetricDefinitions", [{"Name": "m", "Regex": "x"}]),
         ("AlgorithmSpecification.TrainingImage", "xgboost:1"),
-        ("ResourceConfig.InstanceCount", 2),
+        ("ResourceConfig.InstanceCount", 21),
         ("EnableManagedSpotTraining", True),
-        ("CheckpointConfig", {"S3Uri": "s3://results/c"}),
+        ("CheckpointConfig", {"S3Uri": "s3://results/c", "LocalPath": "/tmp/elsewhere"}),
         ("OutputDataConfig.CompressionType", "NONE"),
         ("OutputDataConfig.S3OutputPath", "https://results/models"),
-        ("InputDataConfig.0.InputMode", "Pipe"),
         ("InputDataConfig.0.CompressionType", "Gzip"),
-        ("InputDataConfig.1.DataSource.S3DataSource.S3DataType", "AugmentedManifestFile"),
+        ("InputDataConfig.1.DataSource.S3DataSource.S3DataType", "Converse"),
     ],
 )
 def test_what_is_not_built_is_refused_plainly(sagemaker: Any, path: str, value: Any) -> None:

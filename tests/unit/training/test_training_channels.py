@@ -15,7 +15,8 @@ from bakehouse.storage.blobs import FileBlobs, MemoryBlobs
 from bakehouse.storage.memory import MemoryRecords
 from bakehouse.storage.objects import ObjectStore
 from bakehouse.training import Channel
-from bakehouse.training.channels import fetch, relative_path
+from bakehouse.training.channels import fetch
+from bakehouse.training.inputs import relative_path
 
 
 def store(*keys: str) -> ObjectStore:
@@ -29,7 +30,7 @@ def store(*keys: str) -> ObjectStore:
 
 def fetched(objects: ObjectStore, uri: str, folder: Path, **limits: int) -> dict[str, str]:
     """The files of a channel by their path, with what is in them."""
-    fetch(objects, [Channel("c", uri)], folder, **{"most_bytes": 1 << 30, **limits})
+    fetch(objects, [Channel("c", uri)], [folder], **{"most_bytes": 1 << 30, **limits})
     files = (path for path in (folder / "c").rglob("*") if path.is_file())
     return {str(path.relative_to(folder / "c")): path.read_text() for path in files}
 
@@ -90,6 +91,79 @@ def test_no_path_leaves_the_folder(rest: str, prefix: str) -> None:
     assert os.path.normpath(f"/folder/{path}") == f"/folder/{path}"
 
 
+def write(objects: ObjectStore, key: str, text: str) -> str:
+    """Put a text into the bucket; its URI."""
+    objects.put("data", key, text.encode())
+    return f"s3://data/{key}"
+
+
+def test_shards_share_the_objects_and_copies_are_linked(tmp_path: Path) -> None:
+    """Of a sharded channel each host has its part; the other one lies on the disk once."""
+    objects = store(*(f"p/{i}" for i in range(5)), "all/x")
+    hosts = [tmp_path / "algo-1", tmp_path / "algo-2"]
+    channels = [Channel("part", "s3://data/p/", sharded=True), Channel("all", "s3://data/all/")]
+    fetch(objects, channels, hosts, most_bytes=1 << 20)
+    parts = [sorted(path.name for path in (host / "part").iterdir()) for host in hosts]
+    assert parts == [["0", "2", "4"], ["1", "3"]]
+    assert [(host / "all/x").read_text() for host in hosts] == ["all/x", "all/x"]
+    assert (hosts[0] / "all/x").samefile(hosts[1] / "all/x")
+
+
+def test_a_manifest_names_keys_below_its_prefix(tmp_path: Path) -> None:
+    """Only what the list names is fetched, by its name in the list."""
+    objects = store("deep/a.png", "deep/b/c.png", "deep/other.png")
+    uri = write(objects, "m.json", '[{"prefix": "s3://data/deep/"}, "a.png", "b/c.png"]')
+    fetch(objects, [Channel("c", uri, data_type="ManifestFile")], [tmp_path], most_bytes=1 << 20)
+    files = {str(p.relative_to(tmp_path / "c")) for p in tmp_path.rglob("*") if p.is_file()}
+    assert files == {"a.png", "b/c.png"}
+
+
+def test_an_augmented_manifest_brings_its_objects_by_line(tmp_path: Path) -> None:
+    """The manifest itself is there, and the object of each line under its number."""
+    objects = store("x.png", "deep/y.png")
+    lines = '{"source-ref": "s3://data/deep/y.png", "class": "1"}\n\n{"source-ref": "s3://data/x.png"}\n'
+    channel = Channel(
+        "c",
+        write(objects, "train.manifest", lines),
+        data_type="AugmentedManifestFile",
+        attributes=("source-ref", "class"),
+    )
+    fetch(objects, [channel], [tmp_path], most_bytes=1 << 20)
+    assert (tmp_path / "c/train.manifest").read_text() == lines
+    assert (tmp_path / "c/objects/0").read_text() == "deep/y.png"
+    assert (tmp_path / "c/objects/1").read_text() == "x.png"
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "message"),
+    [
+        ("ManifestFile", "{}", "is not of the form"),
+        ("ManifestFile", "[]", "is not of the form"),
+        ("ManifestFile", '[{"prefix": 3}, "a"]', "is not of the form"),
+        ("ManifestFile", "[" * 100_000, "is not of the form"),
+        ("ManifestFile", '[{"prefix": "s3://data/"}, "no"]', "There is no object s3://data/no"),
+        ("ManifestFile", '[{"prefix": "s3://data/a/"}, "../x"]', "There is no object"),
+        ("AugmentedManifestFile", "nonsense", "line 1 of the manifest s3://data/m is not JSON"),
+        ("AugmentedManifestFile", '{"other": "x"}', "has no text as its attribute 'source-ref'"),
+        ("AugmentedManifestFile", '{"source-ref": "http://a/b"}', "is no URI of an object"),
+        (
+            "AugmentedManifestFile",
+            '{"source-ref": "s3://data/x"}\n{"source-ref": "s3://data/no"}',
+            "There is no object s3://data/no, named by line 2",
+        ),
+    ],
+)
+def test_bad_manifests_fail_the_job(tmp_path: Path, kind: str, text: str, message: str) -> None:
+    """The line, the attribute or the URI is named."""
+    objects = store("x")
+    channel = Channel(
+        "c", write(objects, "m", text), data_type=kind, attributes=("source-ref", "class")
+    )
+    with pytest.raises(JobFailed, match="^ClientError: Data download failed:") as failure:
+        fetch(objects, [channel], [tmp_path], most_bytes=1 << 20)
+    assert message in failure.value.message
+
+
 def test_limits(tmp_path: Path) -> None:
     """There is an end to the bytes and to the number of objects."""
     objects = store("p/1234", "p/5678")
@@ -106,6 +180,6 @@ def test_many_small_objects_take_little_time(tmp_path: Path) -> None:
     for number in range(1200):
         objects.put("data", f"train/{number}.png", bytes(2000))
     begun = time.process_time()
-    fetch(objects, [Channel("c", "s3://data/train")], tmp_path / "to", most_bytes=1 << 30)
+    fetch(objects, [Channel("c", "s3://data/train")], [tmp_path / "to"], most_bytes=1 << 30)
     assert time.process_time() - begun < 1.0
     assert len(list((tmp_path / "to/c").iterdir())) == 1200

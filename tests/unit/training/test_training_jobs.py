@@ -362,8 +362,10 @@ asyncio.run(main())
 """
 
 
-def test_kill_of_the_server_ends_the_child_and_fails_the_job(tmp_path: Path) -> None:
-    """After kill -9 the child is gone; the next server says what happened and what to do."""
+def test_kill_of_the_server_ends_the_child_and_the_next_one_runs_the_job_again(
+    tmp_path: Path,
+) -> None:
+    """After kill -9 the child is gone; the next server begins the job anew, with its checkpoints."""
     text = SERVER.format(tests=str(Path(__file__).parents[2]), folder=str(tmp_path))
     with subprocess.Popen([sys.executable, "-c", text], stdout=subprocess.PIPE) as server:
         assert server.stdout is not None
@@ -372,19 +374,136 @@ def test_kill_of_the_server_ends_the_child_and_fails_the_job(tmp_path: Path) -> 
     ended, _, _ = select.select([child], [], [], 10)
     os.close(child)
     assert ended
+    (tmp_path / "jobs/job-1/algo-1/checkpoints/state").write_text("half way")
+    (tmp_path / "jobs/job-1/algo-1/model/old").write_text("half a model")
+    (tmp_path / "jobs/nobodys").mkdir()
     records = SqliteRecords(tmp_path / "records.sqlite")
-    house = parts(tmp_path, TRAIN, records=records)
+    script = TRAIN + 'print((root / "checkpoints/state").read_text())\n'
+    house = parts(tmp_path, script, records=records)
     assert house.jobs.describe("job-1").status == "InProgress"
-
-    async def restart() -> Job:
-        job = house.jobs.describe("job-1")
-        await house.jobs.create(named("job-2"))
-        assert (await house.jobs.wait("job-2")).status == "Completed"
-        return job
-
-    job = alive(house, restart())
+    job = alive(house, house.jobs.wait("job-1"))
     records.close()
+    assert job.status == "Completed"
+    assert job.restarts == 1
+    assert statuses(job) == [
+        "Starting",
+        "Downloading",
+        "Training",
+        "Restarting",
+        "Downloading",
+        "Training",
+        "Uploading",
+        "Completed",
+    ]
+    streams = house.logs.streams(LOG_GROUP, prefix="job-1/algo-1-")
+    lines = [
+        event.message
+        for stream in streams
+        for event in house.logs.events(LOG_GROUP, stream.name).events
+    ]
+    assert "half way" in lines
+    packed = house.objects.read("results", "models/job-1/output/model.tar.gz", limit_bytes=1 << 20)
+    with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
+        assert tar.getnames() == ["weights.bin"]
+    assert list(house.folder.iterdir()) == []
+
+
+def test_a_job_that_meets_its_servers_end_again_and_again_fails(tmp_path: Path) -> None:
+    """Three restarts, then the reason says what happened and what to do."""
+    house = parts(tmp_path, FOREVER)
+
+    async def until_training() -> None:
+        while house.jobs.describe("job-1").secondary_status != "Training":
+            await asyncio.sleep(0.005)
+
+    async def begin() -> None:
+        await house.jobs.create(ORDER)
+        await until_training()
+
+    alive(house, begin())
+    for _ in range(3):
+        alive(house, until_training())
+
+    async def look() -> Job:
+        return house.jobs.describe("job-1")
+
+    job = alive(house, look())
     assert job.status == "Failed"
     assert job.failure is not None
     assert job.failure.startswith("InternalServerError: ")
     assert "start it again" in job.failure
+
+
+HOSTS = (
+    START
+    + """
+config = json.loads((root / "input/config/resourceconfig.json").read_text())
+print(config["current_host"], config["hosts"], os.environ["BAKEHOUSE_RENDEZVOUS"].split(":")[0])
+print("Validation-accuracy=0." + config["current_host"][-1])
+(root / "model" / config["current_host"]).write_text("mine")
+(root / "model/shared").write_text(config["current_host"])
+"""
+)
+
+
+def test_each_instance_is_a_process_with_its_own_stream(tmp_path: Path) -> None:
+    """Hosts know each other; the artifact holds what all wrote, the first one's before others'."""
+    house = parts(tmp_path, HOSTS)
+    job = run_job(house, replace(ORDER, instances=3))
+    assert job.status == "Completed"
+    streams = house.logs.streams(LOG_GROUP, prefix="job-1/")
+    assert [stream.name.rsplit("-", 1)[0] for stream in streams] == [
+        "job-1/algo-1",
+        "job-1/algo-2",
+        "job-1/algo-3",
+    ]
+    first = [event.message for event in house.logs.events(LOG_GROUP, streams[1].name).events]
+    assert first[0] == "algo-2 ['algo-1', 'algo-2', 'algo-3'] 127.0.0.1"
+    assert [(one.name, one.value) for one in job.metrics] == [("validation:accuracy", 0.1)]
+    packed = house.objects.read("results", "models/job-1/output/model.tar.gz", limit_bytes=1 << 20)
+    with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
+        assert tar.getnames() == ["algo-1", "algo-2", "algo-3", "shared"]
+        shared = tar.extractfile("shared")
+        assert shared is not None
+        assert shared.read() == b"algo-1"
+
+
+def test_an_instance_that_fails_ends_the_others(tmp_path: Path) -> None:
+    """Its reason is the job's; nobody waits for those that would have gone on."""
+    script = (
+        START
+        + """
+host = json.loads((root / "input/config/resourceconfig.json").read_text())["current_host"]
+if host == "algo-2":
+    (root / "output/failure").write_text("Host two has no images.")
+    os._exit(1)
+time.sleep(60)
+"""
+    )
+    job = run_job(parts(tmp_path, script), replace(ORDER, instances=3), limit_s=20)
+    assert job.status == "Failed"
+    assert job.failure == "ClientError: Host two has no images."
+
+
+def test_checkpoints_are_kept_in_s3_and_given_to_the_next_job(tmp_path: Path) -> None:
+    """What the algorithm leaves in its folder is under the URI, and there for another job."""
+    script = (
+        START
+        + """
+folder = root / "checkpoints"
+print(sorted(path.name for path in folder.iterdir()))
+(folder / "deep").mkdir(exist_ok=True)
+(folder / "deep/epoch-3").write_text("weights")
+(folder / "torn.partial").write_text("half")
+"""
+    )
+    house = parts(tmp_path, script)
+    kept = replace(ORDER, checkpoint_uri="s3://results/kept/run")
+    assert run_job(house, kept).status == "Completed"
+    found = house.objects.listing("results", prefix="kept/").objects
+    assert [info.key for info in found] == ["kept/run/deep/epoch-3"]
+    assert run_job(house, replace(kept, name="job-2")).status == "Completed"
+    assert house.lines("job-2") == ["['deep']"]
+    job = run_job(house, replace(kept, name="job-3", checkpoint_uri="s3://nobody/x"))
+    assert job.status == "Failed"
+    assert "CheckpointConfig.S3Uri is s3://nobody/x" in str(job.failure)

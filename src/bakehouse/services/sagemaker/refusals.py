@@ -24,23 +24,28 @@ class Rule:
     sentence: str
 
 
-_ONE_MACHINE = "1: a job trains on one machine today"
+MOST_INSTANCES = 20
+"""SageMaker's own quota of instances for a training job."""
+CHECKPOINTS = "/opt/ml/checkpoints"
+_COUNT = f"1 to {MOST_INSTANCES}"
 _ABSENT = "nothing: bakehouse does not do this yet"
-_FILES = "File or FastFile: bakehouse does not stream channels yet"
-_PLAIN = "None: bakehouse does not unpack or wrap channels yet"
+_MODES = ("File", "FastFile", "Pipe")
+_FILES = "File, FastFile or Pipe; all three are carried out as files"
+_PLAIN = "None: bakehouse does not unpack channels yet"
+_SOURCES = ("S3Prefix", "ManifestFile", "AugmentedManifestFile")
 
 _JOB_RULES = (
     Rule("AlgorithmSpecification.AlgorithmName", (None,), _ABSENT),
-    Rule("AlgorithmSpecification.TrainingInputMode", ("File", "FastFile"), _FILES),
+    Rule("AlgorithmSpecification.TrainingInputMode", _MODES, _FILES),
     Rule("AlgorithmSpecification.ContainerEntrypoint", (None, []), _ABSENT),
     Rule("AlgorithmSpecification.ContainerArguments", (None, []), _ABSENT),
     Rule("OutputDataConfig.CompressionType", (None, "GZIP"), "GZIP"),
     Rule("OutputDataConfig.KmsKeyId", (None, ""), _ABSENT),
-    Rule("ResourceConfig.InstanceCount", (1,), _ONE_MACHINE),
-    Rule("ResourceConfig.InstanceGroups", (None, []), _ONE_MACHINE),
+    Rule("ResourceConfig.InstanceCount", tuple(range(1, MOST_INSTANCES + 1)), _COUNT),
+    Rule("ResourceConfig.InstanceGroups", (None, []), _ABSENT),
     Rule("EnableManagedSpotTraining", (None, False), "false: there is no spot market here"),
     Rule("StoppingCondition.MaxWaitTimeInSeconds", (None,), "nothing without spot training"),
-    Rule("CheckpointConfig", (None,), _ABSENT),
+    Rule("CheckpointConfig.LocalPath", (None, CHECKPOINTS), CHECKPOINTS),
     Rule("RetryStrategy", (None,), _ABSENT),
     Rule("DebugRuleConfigurations", (None, []), _ABSENT),
     Rule("TensorBoardOutputConfig", (None,), _ABSENT),
@@ -52,13 +57,11 @@ _JOB_RULES = (
 _CHANNEL_RULES = (
     Rule("DataSource.FileSystemDataSource", (None,), _ABSENT),
     Rule("DataSource.DatasetSource", (None,), _ABSENT),
-    Rule("DataSource.S3DataSource.S3DataType", ("S3Prefix",), "S3Prefix"),
-    Rule("DataSource.S3DataSource.AttributeNames", (None, []), _ABSENT),
+    Rule("DataSource.S3DataSource.S3DataType", _SOURCES, f"one of {', '.join(_SOURCES)}"),
     Rule("DataSource.S3DataSource.InstanceGroupNames", (None, []), _ABSENT),
-    Rule("InputMode", (None, "File", "FastFile"), _FILES),
+    Rule("InputMode", (None, *_MODES), _FILES),
     Rule("CompressionType", (None, "None"), _PLAIN),
-    Rule("RecordWrapperType", (None, "None"), _PLAIN),
-    Rule("ShuffleConfig", (None,), _ABSENT),
+    Rule("RecordWrapperType", (None, "None", "RecordIO"), "None or RecordIO"),
 )
 _NEEDED = (
     "AlgorithmSpecification.TrainingImage",

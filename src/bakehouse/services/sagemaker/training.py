@@ -27,6 +27,7 @@ _ECHOED = (
     "InputDataConfig",
     "ResourceConfig",
     "VpcConfig",
+    "CheckpointConfig",
     "DebugHookConfig",
     "ExperimentConfig",
     "ProfilerConfig",
@@ -96,20 +97,31 @@ def order_from_request(params: Params) -> Order:
         name=params["TrainingJobName"],
         image=params["AlgorithmSpecification"]["TrainingImage"],
         hyperparameters=params.get("HyperParameters", {}),
-        channels=tuple(
-            Channel(
-                given["ChannelName"],
-                given["DataSource"]["S3DataSource"]["S3Uri"],
-                given.get("ContentType"),
-            )
-            for given in params.get("InputDataConfig", [])
-        ),
+        channels=tuple(_channel(params, given) for given in params.get("InputDataConfig", [])),
         output_uri=params["OutputDataConfig"]["S3OutputPath"],
         instance_type=resources["InstanceType"],
         volume_bytes=(resources.get("VolumeSizeInGB") or _VOLUME_GB) * 1024**3,
         max_runtime_s=stopping.get("MaxRuntimeInSeconds", _DAY_S),
         environment=params.get("Environment", {}),
         given=params,
+        instances=resources["InstanceCount"],
+        checkpoint_uri=params.get("CheckpointConfig", {}).get("S3Uri"),
+    )
+
+
+def _channel(params: Params, given: Params) -> Channel:
+    """One of the request's inputs."""
+    source = given["DataSource"]["S3DataSource"]
+    mode = given.get("InputMode") or params["AlgorithmSpecification"]["TrainingInputMode"]
+    return Channel(
+        name=given["ChannelName"],
+        uri=source["S3Uri"],
+        content_type=given.get("ContentType"),
+        data_type=source["S3DataType"],
+        sharded=source.get("S3DataDistributionType") == "ShardedByS3Key",
+        attributes=tuple(source.get("AttributeNames", ())),
+        input_mode=mode,
+        record_wrapper=given.get("RecordWrapperType") or "None",
     )
 
 
