@@ -55,6 +55,8 @@ from bakehouse.storage.objects import ObjectStore
 from bakehouse.storage.records import Records
 from bakehouse.storage.sqlite import SqliteRecords
 from bakehouse.training import TrainingJobs
+from bakehouse.transform import TransformJobs
+from bakehouse.tuning import TuningJobs
 from bakehouse.wire.door import House
 from bakehouse.wire.memory import Memory
 from bakehouse.wire.models import service_model
@@ -99,8 +101,17 @@ class Bakehouse:
             raise
         self._callers = Callers(self._keyring, settings.account_id, iam.DEFAULT_ROLE)
         training, hosting = self._training(), self._hosting()
+        transform, tuning = self._transform(hosting), self._tuning(training)
         functions, workflows = self._functions(), self._workflows()
-        self._parts = (training, hosting, functions, workflows, stores.notifications)
+        self._parts = (
+            training,
+            tuning,
+            hosting,
+            transform,
+            functions,
+            workflows,
+            stores.notifications,
+        )
         tags = Tags(stores.records)
         services = (
             s3.service(stores.objects, knows_function=partial(_knows_function, functions)),
@@ -113,6 +124,8 @@ class Bakehouse:
                 hosting,
                 self._packages(),
                 tags,
+                transform,
+                tuning,
                 shape_of=sagemaker_shape,
                 long_poll_s=settings.long_poll_s,
             ),
@@ -180,6 +193,26 @@ class Bakehouse:
             capture_window_s=settings.capture_window_s,
             capture_idle_s=settings.capture_idle_s,
             archive_bytes=settings.archive_bytes,
+        )
+
+    def _transform(self, hosting: Hosting) -> TransformJobs:
+        settings, stores = self._settings, self._stores
+        return TransformJobs(
+            stores.records,
+            stores.objects,
+            stores.logs,
+            open_model=hosting.open_model,
+            account_id=settings.account_id,
+            region=settings.region,
+        )
+
+    def _tuning(self, training: TrainingJobs) -> TuningJobs:
+        settings, stores = self._settings, self._stores
+        return TuningJobs(
+            stores.records,
+            sagemaker.Trials(training, stores.metrics),
+            account_id=settings.account_id,
+            region=settings.region,
         )
 
     def _packages(self) -> ModelPackages:

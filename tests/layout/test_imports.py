@@ -12,11 +12,13 @@ import pytest
 import bakehouse
 
 ROOT = Path(bakehouse.__file__).parent
-GROUND = {"faults", "clock", "settings", "keys", "sessions", "lock", "storage"}
+GROUND = {"faults", "clock", "bell", "settings", "keys", "sessions", "lock", "storage"}
 CAPABILITIES = {
     "datasets",
     "algorithms",
     "training",
+    "tuning",
+    "transform",
     "hosting",
     "registry",
     "functions",
@@ -27,6 +29,7 @@ CAPABILITIES = {
 ALLOWED: dict[str, set[str]] = {
     "faults": set(),
     "clock": set(),
+    "bell": set(),
     "settings": {"faults"},
     "keys": {"faults", "storage"},
     "lock": {"faults"},

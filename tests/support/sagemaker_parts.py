@@ -18,6 +18,8 @@ from bakehouse.storage.memory import MemoryRecords
 from bakehouse.storage.metrics import MetricStore
 from bakehouse.storage.objects import ObjectStore
 from bakehouse.storage.records import Records
+from bakehouse.transform import TransformJobs
+from bakehouse.tuning import TuningJobs
 from support.doors import client, served
 from support.hosting_parts import IMAGE, load_teller, tar_gz
 from support.training_parts import TRAIN, parts
@@ -38,6 +40,8 @@ class Workshop:
 
     folder: Path
     records: Records = field(default_factory=MemoryRecords)
+    script: str = TRAIN
+    """What every training job runs."""
 
     def __post_init__(self) -> None:
         self.objects = ObjectStore(self.records, MemoryBlobs())
@@ -48,7 +52,7 @@ class Workshop:
     @contextmanager
     def open(self) -> Iterator[Any]:
         """A boto3 client before the door, for as long as the parts live."""
-        house = parts(self.folder, TRAIN, records=self.records)
+        house = parts(self.folder, self.script, records=self.records)
         hosting = Hosting(
             self.records,
             self.objects,
@@ -63,10 +67,31 @@ class Workshop:
             archive_bytes=1 << 20,
         )
         packages = ModelPackages(self.records, account_id=ACCOUNT, region=REGION)
-        door = sagemaker.service(
-            house.jobs, hosting, packages, Tags(self.records), shape_of=sagemaker_shape
+        logs = LogStore(self.records)
+        transform = TransformJobs(
+            self.records,
+            self.objects,
+            logs,
+            open_model=hosting.open_model,
+            account_id=ACCOUNT,
+            region=REGION,
         )
-        with served([door], [house.jobs, hosting]) as url:
+        tuning = TuningJobs(
+            self.records,
+            sagemaker.Trials(house.jobs, house.metrics),
+            account_id=ACCOUNT,
+            region=REGION,
+        )
+        door = sagemaker.service(
+            house.jobs,
+            hosting,
+            packages,
+            Tags(self.records),
+            transform,
+            tuning,
+            shape_of=sagemaker_shape,
+        )
+        with served([door], [house.jobs, tuning, hosting, transform]) as url:
             asking = client("sagemaker", url)
             try:
                 yield asking

@@ -10,8 +10,8 @@ import asyncio
 import random
 import shutil
 import time
-from collections.abc import Collection
-from contextlib import suppress
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -34,6 +34,8 @@ from bakehouse.hosting.types import (
     LoadModel,
     Model,
     Prediction,
+    Predictor,
+    Variant,
     config_from,
     endpoint_from,
     model_from,
@@ -88,8 +90,9 @@ class Hosting:
         self.endpoints = Catalogue[Endpoint](records, "endpoint", endpoint_from)
         self._objects, self._logs, self._folder = objects, logs, folder
         self._inference = inference or Inference()
+        self._loader = Loader(objects, folder, load_model, archive_bytes)
         self._fleets = Fleets(
-            Loader(objects, folder, load_model, archive_bytes),
+            self._loader,
             self.endpoints,
             report=self._note_fleet,
             complain=lambda endpoint, sentence: self._note(endpoint, "deployment", sentence),
@@ -125,6 +128,23 @@ class Hosting:
         await self._windows.stop()
         await self._tally.store()
         await self._fleets.close()
+
+    @contextmanager
+    def open_model(self, name: str) -> Iterator[Predictor]:
+        """Load a model outside of all endpoints, for as long as it is needed; blocks.
+
+        Raises:
+            NotFound: there is no model of that name.
+            ModelFailed: its artifact cannot be had, or does not load.
+        """
+        model = self.models.find(name)
+        variant = Variant(model.name, model.name, 1.0, 1, None)
+        alone = Deployment(model.name, (variant,), (model.container,), None)
+        fleet = self._loader.load(model.name, alone)
+        try:
+            yield fleet.loaded[0].predictor
+        finally:
+            fleet.close()
 
     # What there is
 

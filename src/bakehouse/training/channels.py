@@ -9,12 +9,12 @@ another one in a file system, fails the job.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bakehouse.faults import NotFound
+from bakehouse.storage.inputs import Found, failed, find_objects
 from bakehouse.storage.objects import ObjectInfo, ObjectStore
-from bakehouse.training.inputs import failed, find_objects
 from bakehouse.training.job import Channel
 
 MOST_FILES = 2_000_000
@@ -46,7 +46,7 @@ def fetch(
     files, room = 0, most_bytes
     for channel in channels:
         targets = _folders(channel, hosts)
-        for number, (info, path) in enumerate(find_objects(objects, channel)):
+        for number, (info, path) in enumerate(_found(objects, channel)):
             files, room = files + 1, room - info.size_bytes
             if room < 0:
                 size = f"{most_bytes / 1024**3:g} GiB"
@@ -54,6 +54,10 @@ def fetch(
             if files > most_files:
                 raise failed(f"The input has more than {most_files} objects.")
             _copy(objects, info, targets[number % len(targets)], path)
+
+
+def _found(objects: ObjectStore, channel: Channel) -> Iterator[Found]:
+    return find_objects(objects, channel.uri, channel.data_type, channel.attributes)
 
 
 def _folders(channel: Channel, hosts: Sequence[Path]) -> list[Path]:

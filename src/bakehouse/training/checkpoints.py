@@ -10,9 +10,9 @@ import asyncio
 from pathlib import Path
 
 from bakehouse.faults import Rejected
+from bakehouse.storage.inputs import failed
 from bakehouse.storage.objects import ObjectStore, parse_s3_uri
 from bakehouse.training.channels import fetch
-from bakehouse.training.inputs import failed
 from bakehouse.training.job import Channel
 
 FOLDER = "checkpoints"

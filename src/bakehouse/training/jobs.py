@@ -6,13 +6,12 @@ import asyncio
 import logging
 import re
 import shutil
-from collections.abc import Awaitable, Callable, Mapping, Set
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Set
 from pathlib import Path
-from typing import Any
 
 import bakehouse.training.job as steps
 from bakehouse import clock
+from bakehouse.bell import at_most, came_first
 from bakehouse.faults import (
     AlreadyExists,
     Conflict,
@@ -196,7 +195,7 @@ class TrainingJobs:
     async def settled(self, name: str, timeout_s: float) -> None:
         """Wait until a job is over, or for some seconds; at once if none of that name runs."""
         if run := self._runs.get(name):
-            await _at_most(run.over.wait(), timeout_s)
+            await at_most(run.over.wait(), timeout_s)
 
     def news(self, name: str) -> int:
         """How often a job has changed or said something so far; 0 if none of that name runs."""
@@ -206,7 +205,7 @@ class TrainingJobs:
     async def changed(self, name: str, since: int, timeout_s: float) -> None:
         """Wait until there is more :meth:`news` of a job than ``since``, or for some seconds."""
         if run := self._runs.get(name):
-            await _at_most(run.news.rung(since), timeout_s)
+            await at_most(run.news.rung(since), timeout_s)
 
     async def stop_job(self, name: str) -> None:
         """Ask a job to end: SIGTERM, and SIGKILL after some seconds; returns before it has ended.
@@ -240,7 +239,7 @@ class TrainingJobs:
             run.tell(over=True)
 
     async def _queue_and_work(self, run: Run) -> None:
-        if not await _came_first(self._slots.acquire(), run.halt):
+        if not await came_first(self._slots.acquire(), run.halt):
             raise Halted
         try:
             await self._workbench.work(run)
@@ -262,23 +261,6 @@ class TrainingJobs:
         if job.is_over:
             writes.append(Delete(_OPEN, job.name))
         await commit_async(self._records, *writes)
-
-
-async def _at_most(waited: Awaitable[Any], timeout_s: float) -> None:
-    with suppress(TimeoutError):
-        await asyncio.wait_for(waited, timeout_s)
-
-
-async def _came_first(wanted: Awaitable[Any], halt: asyncio.Event) -> bool:
-    """Wait for something, or for the event; False if only the event came."""
-    waiting = asyncio.ensure_future(wanted)
-    halted = asyncio.ensure_future(halt.wait())
-    try:
-        await asyncio.wait((waiting, halted), return_when=asyncio.FIRST_COMPLETED)
-        return waiting.done()
-    finally:
-        waiting.cancel()
-        halted.cancel()
 
 
 def _check(order: Order) -> None:

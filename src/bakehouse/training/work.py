@@ -10,12 +10,12 @@ from typing import Protocol
 
 import bakehouse.training.job as steps
 from bakehouse import clock
+from bakehouse.bell import Bell
 from bakehouse.faults import InvalidInput, JobFailed, LimitExceeded, NotFound
 from bakehouse.storage.logs import LogStore
 from bakehouse.storage.metrics import Datum, MetricStore
 from bakehouse.storage.objects import ObjectStore, parse_s3_uri
 from bakehouse.training.artifact import has_files, merge, pack
-from bakehouse.training.bell import Bell
 from bakehouse.training.channels import fetch
 from bakehouse.training.checkpoints import FOLDER, Uploads, fetch_checkpoints
 from bakehouse.training.container import failure_text, hosts, lay_out, rendezvous, variables

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from bakehouse.faults import JobFailed
 from bakehouse.storage.blobs import FileBlobs, MemoryBlobs
+from bakehouse.storage.inputs import relative_path
 from bakehouse.storage.memory import MemoryRecords
 from bakehouse.storage.objects import ObjectStore
 from bakehouse.training import Channel
 from bakehouse.training.channels import fetch
-from bakehouse.training.inputs import relative_path
 
 
 def store(*keys: str) -> ObjectStore:
@@ -159,7 +159,7 @@ def test_bad_manifests_fail_the_job(tmp_path: Path, kind: str, text: str, messag
     channel = Channel(
         "c", write(objects, "m", text), data_type=kind, attributes=("source-ref", "class")
     )
-    with pytest.raises(JobFailed, match="^ClientError: Data download failed:") as failure:
+    with pytest.raises(JobFailed, match=r"^ClientError: Data download failed:") as failure:
         fetch(objects, [channel], [tmp_path], most_bytes=1 << 20)
     assert message in failure.value.message
 

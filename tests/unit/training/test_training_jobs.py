@@ -365,7 +365,7 @@ asyncio.run(main())
 def test_kill_of_the_server_ends_the_child_and_the_next_one_runs_the_job_again(
     tmp_path: Path,
 ) -> None:
-    """After kill -9 the child is gone; the next server begins the job anew, with its checkpoints."""
+    """After kill -9 the child is gone; the next server begins anew, with the checkpoints."""
     text = SERVER.format(tests=str(Path(__file__).parents[2]), folder=str(tmp_path))
     with subprocess.Popen([sys.executable, "-c", text], stdout=subprocess.PIPE) as server:
         assert server.stdout is not None

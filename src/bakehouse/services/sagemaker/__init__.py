@@ -1,4 +1,4 @@
-"""Amazon SageMaker: training jobs, models, endpoints, the model registry, tags and Search."""
+"""Amazon SageMaker: training, tuning, endpoints, batch transform, registry, tags and Search."""
 
 from __future__ import annotations
 
@@ -14,9 +14,16 @@ from bakehouse.services.sagemaker.model_packages import find_group, find_package
 from bakehouse.services.sagemaker.model_packages import operations as package_operations
 from bakehouse.services.sagemaker.packaged import with_packages
 from bakehouse.services.sagemaker.training import operations as training_operations
+from bakehouse.services.sagemaker.transform import operations as transform_operations
+from bakehouse.services.sagemaker.trials import Trials
+from bakehouse.services.sagemaker.tuning import operations as tuning_operations
 from bakehouse.services.sagemaker.waiting import Waiting
 from bakehouse.training import TrainingJobs
+from bakehouse.transform import TransformJobs
+from bakehouse.tuning import TuningJobs
 from bakehouse.wire.types import Answer, AwsError, Call, Operation, Params, Service
+
+__all__ = ["Trials", "aws_error", "service"]
 
 
 def service(
@@ -24,6 +31,8 @@ def service(
     endpoints: Hosting,
     packages: ModelPackages,
     tags: Tags,
+    transform: TransformJobs,
+    tuning: TuningJobs,
     *,
     shape_of: search.ShapeOf,
     long_poll_s: float = 0,
@@ -35,6 +44,8 @@ def service(
         endpoints: models, endpoint configurations and endpoints.
         packages: model packages and their groups.
         tags: the tags of all of these.
+        transform: the transform jobs.
+        tuning: the tuning jobs.
         shape_of: botocore's shapes, by which Search knows the properties of what it finds.
         long_poll_s: how long a client that waits is held; 0 has everybody answered at once.
     """
@@ -42,8 +53,10 @@ def service(
     operations = {
         **training_operations(training, waiting, tags),
         **endpoint_operations(endpoints, waiting, tags),
+        **transform_operations(transform, endpoints, waiting, tags),
+        **tuning_operations(tuning, training, waiting, tags),
         **package_operations(packages, tags),
-        **tagging.operations(tags, _finders(training, endpoints, packages)),
+        **tagging.operations(tags, _finders(training, endpoints, packages, transform, tuning)),
         **search.operations(
             search.readers(training, endpoints, packages, tags, shape_of), shape_of
         ),
@@ -68,7 +81,11 @@ def _from_package(create_model: Operation, packages: ModelPackages) -> Operation
 
 
 def _finders(
-    training: TrainingJobs, endpoints: Hosting, packages: ModelPackages
+    training: TrainingJobs,
+    endpoints: Hosting,
+    packages: ModelPackages,
+    transform: TransformJobs,
+    tuning: TuningJobs,
 ) -> Mapping[str, tagging.Finder]:
     """How to find what an ARN names, by the kind of thing that stands in it."""
 
@@ -78,6 +95,8 @@ def _finders(
 
     return {
         "training-job": lambda name: training.arn(training.describe(name).name),
+        "hyper-parameter-tuning-job": lambda name: tuning.arn(tuning.describe(name).name),
+        "transform-job": lambda name: transform.arn(transform.describe(name).name),
         "model": lambda name: endpoints.arn("model", endpoints.models.find(name).name),
         "endpoint-config": lambda name: endpoints.arn(
             "endpoint-config", endpoints.configs.find(name).name
@@ -93,6 +112,14 @@ def aws_error(fault: Rejected) -> AwsError:
     match fault:
         case NotFound(kind="training job"):
             return AwsError("ValidationException", "Requested resource not found.")
+        case NotFound(kind="transform job" | "tuning job"):
+            return AwsError("ResourceNotFound", "Requested resource not found.")
+        case AlreadyExists(kind="transform job" | "tuning job"):
+            text = (
+                "Job name must be unique within an AWS account and region, and a job with this"
+                f" name already exists ({fault.name})"
+            )
+            return AwsError("ResourceInUse", text)
         case AlreadyExists(kind="training job"):
             text = (
                 "Training job names must be unique within an AWS account and Region. A training "

@@ -27,7 +27,7 @@ class Row:
     """One thing in a list: what it is filtered and sorted by, and how it is shown."""
 
     name: str
-    created_ms: int
+    created_ms: float
     show: Callable[[], Params]
     """Its summary; made only for the rows of the page."""
     modified_ms: int | None = None

@@ -7,7 +7,7 @@ kept and shown again, because the SDK sends it by itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,9 +76,9 @@ def check_training_request(params: Params) -> None:
         InvalidInput: names the member, its value and what is carried out.
         AwsError: where AWS refuses the same in words of its own.
     """
-    for path, value, rule in _met(params):
-        if value not in rule.allowed:
-            raise InvalidInput(path, value, rule.sentence)
+    check_rules(params, _JOB_RULES)
+    for index, channel in enumerate(params.get("InputDataConfig", [])):
+        check_rules(channel, _CHANNEL_RULES, f"InputDataConfig[{index}].")
     for path in _NEEDED:
         if not _value(params, path):
             raise InvalidInput(path, None, "a value")
@@ -90,13 +90,15 @@ def check_training_request(params: Params) -> None:
         raise AwsError("ValidationException", text)
 
 
-def _met(params: Params) -> Iterator[tuple[str, Any, Rule]]:
-    """Every rule with the path and the value that it meets."""
-    for rule in _JOB_RULES:
-        yield rule.path, _value(params, rule.path), rule
-    for index, channel in enumerate(params.get("InputDataConfig", [])):
-        for rule in _CHANNEL_RULES:
-            yield f"InputDataConfig[{index}].{rule.path}", _value(channel, rule.path), rule
+def check_rules(params: Params, rules: Sequence[Rule], path: str = "") -> None:
+    """Refuse a value that is not carried out; ``path`` stands before the members' in the message.
+
+    Raises:
+        InvalidInput: names the member, its value and what is carried out.
+    """
+    for rule in rules:
+        if (value := _value(params, rule.path)) not in rule.allowed:
+            raise InvalidInput(f"{path}{rule.path}", value, rule.sentence)
 
 
 def _value(params: Params, path: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from bakehouse import clock
@@ -11,6 +11,7 @@ from bakehouse.faults import Conflict
 from bakehouse.registry import Tags
 from bakehouse.services.sagemaker.listing import Row, page
 from bakehouse.services.sagemaker.refusals import check_training_request
+from bakehouse.services.sagemaker.shapes import moments
 from bakehouse.services.sagemaker.tags import first_tags
 from bakehouse.services.sagemaker.waiting import Pending, Waiting
 from bakehouse.training import Channel, Job, Order, TrainingJobs
@@ -28,6 +29,7 @@ _ECHOED = (
     "ResourceConfig",
     "VpcConfig",
     "CheckpointConfig",
+    "TuningJobArn",
     "DebugHookConfig",
     "ExperimentConfig",
     "ProfilerConfig",
@@ -154,11 +156,11 @@ def job_to_response(job: Job, arn: str, metrics: Sequence[Definition]) -> Params
 
 def _times(job: Job) -> Params:
     transitions = [
-        _moments({"StartTime": part.started_ms, "EndTime": part.ended_ms})
+        moments({"StartTime": part.started_ms, "EndTime": part.ended_ms})
         | {"Status": part.status, "StatusMessage": part.message}
         for part in job.transitions
     ]
-    times = _moments(
+    times = moments(
         {
             "CreationTime": job.created_ms,
             "LastModifiedTime": job.modified_ms,
@@ -181,19 +183,10 @@ def _outcome(job: Job) -> Params:
         outcome["FailureReason"] = job.failure
     if job.metrics:
         outcome["FinalMetricDataList"] = [
-            {"MetricName": one.name, "Value": one.value, **_moments({"Timestamp": one.at_ms})}
+            {"MetricName": one.name, "Value": one.value, **moments({"Timestamp": one.at_ms})}
             for one in job.metrics
         ]
     return outcome
-
-
-def _moments(milliseconds: Mapping[str, int | None]) -> Params:
-    """The times that are known, as AWS's timestamps."""
-    return {
-        name: clock.from_epoch_ms(value)
-        for name, value in milliseconds.items()
-        if value is not None
-    }
 
 
 def _list(jobs: TrainingJobs, params: Params) -> Params:
@@ -216,7 +209,7 @@ def job_to_summary(job: Job, arn: str) -> Params:
         "TrainingJobArn": arn,
         "TrainingJobStatus": job.status,
         "SecondaryStatus": job.secondary_status,
-        **_moments(
+        **moments(
             {
                 "CreationTime": job.created_ms,
                 "LastModifiedTime": job.modified_ms,

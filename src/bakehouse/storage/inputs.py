@@ -1,6 +1,6 @@
-"""Which objects a channel is of, and where each lies in the channel's folder.
+"""Which objects the input of a job is of, and what each is called below the input's name.
 
-A channel is a prefix of keys, a manifest of keys, or an augmented manifest: JSON lines that name an
+An input is a prefix of keys, a manifest of keys, or an augmented manifest: JSON lines that name an
 object each and say something about it. Source: the SageMaker API, ``S3DataSource``.
 """
 
@@ -12,7 +12,6 @@ from typing import Any
 
 from bakehouse.faults import InvalidInput, JobFailed, LimitExceeded, NotFound, shorten
 from bakehouse.storage.objects import ObjectInfo, ObjectStore, parse_s3_uri
-from bakehouse.training.job import Channel
 
 MANIFEST_BYTES = 256 * 1024**2
 OBJECTS = "objects"
@@ -23,22 +22,30 @@ _PART_BYTES = 255
 _PAGE = 1000
 
 Found = tuple[ObjectInfo, str]
-"""An object, and its path in the channel's folder."""
+"""An object, and its path below the input."""
 
 
-def find_objects(objects: ObjectStore, channel: Channel) -> Iterator[Found]:
-    """Every object of a channel, with its path.
+def find_objects(
+    objects: ObjectStore, uri: str, data_type: str = "S3Prefix", attributes: Sequence[str] = ()
+) -> Iterator[Found]:
+    """Every object of an input, with its path.
+
+    Args:
+        objects: where they are.
+        uri: a prefix of keys, or of one manifest.
+        data_type: SageMaker's ``S3DataType``.
+        attributes: of an augmented manifest; the first names the object.
 
     Raises:
         JobFailed: there is nothing at the URI, a manifest is not of its form, or a key cannot be a
             file's path.
     """
-    match channel.data_type:
+    match data_type:
         case "ManifestFile":
-            return _of_manifest(objects, channel.uri)
+            return _of_manifest(objects, uri)
         case "AugmentedManifestFile":
-            return _of_augmented_manifest(objects, channel)
-    return _of_prefix(objects, channel.uri)
+            return _of_augmented_manifest(objects, uri, attributes)
+    return _of_prefix(objects, uri)
 
 
 def failed(detail: str) -> JobFailed:
@@ -110,17 +117,19 @@ def _of_manifest(objects: ObjectStore, uri: str) -> Iterator[Found]:
         yield _named(objects, f"{prefix}{one}", f"the manifest {uri}"), _checked(one, one)
 
 
-def _of_augmented_manifest(objects: ObjectStore, channel: Channel) -> Iterator[Found]:
+def _of_augmented_manifest(
+    objects: ObjectStore, uri: str, attributes: Sequence[str]
+) -> Iterator[Found]:
     """JSON lines whose first attribute is the URI of an object."""
-    info, text = _manifest(objects, channel.uri)
-    if not channel.attributes:
-        raise failed(f"The channel {channel.name} needs AttributeNames.")
+    if not attributes:
+        raise failed(f"The manifest {uri} needs AttributeNames.")
+    info, text = _manifest(objects, uri)
     name = info.key.rpartition("/")[2]
     yield info, _checked(name if name.endswith(".manifest") else f"{name}.manifest", info.key)
-    attribute = channel.attributes[0]
+    attribute = attributes[0]
     lines = (line for line in text.split("\n") if line.strip())
     for number, line in enumerate(lines):
-        where = f"line {number + 1} of the manifest {channel.uri}"
+        where = f"line {number + 1} of the manifest {uri}"
         yield _named(objects, _reference(line, attribute, where), where), f"{OBJECTS}/{number}"
 
 
@@ -136,7 +145,7 @@ def _reference(line: str, attribute: str, where: str) -> str:
 
 
 def _manifest(objects: ObjectStore, uri: str) -> tuple[ObjectInfo, str]:
-    info = _named(objects, uri, "the channel")
+    info = _named(objects, uri, "the input")
     try:
         content = objects.read(info.bucket, info.key, limit_bytes=MANIFEST_BYTES)
         return info, content.decode("utf-8-sig")
