@@ -129,7 +129,15 @@ def main() -> None:
         torch.save(state, checkpoint.with_suffix(".new"))
         checkpoint.with_suffix(".new").replace(checkpoint)
 
-    write(options.out, average)
+    about = {
+        "name": "cifar98",
+        "network": {"num_layers": None, "widths": WIDTHS},
+        "image_shape": SHAPE,
+        "classes": names,
+        "seed": options.seed,
+        "curve": curve,
+    }
+    write(options.out, average, about)
     (options.work / "curve.json").write_text(json.dumps(curve, indent=1))
     print(f"{options.out}: {options.out.stat().st_size} bytes")
 
@@ -166,12 +174,12 @@ def accuracy(network: nn.Module, pixels: Tensor, labels: Tensor) -> float:
     return hits / len(pixels)
 
 
-def write(path: Path, network: nn.Module) -> None:
+def write(path: Path, network: nn.Module, about: dict[str, object]) -> None:
     """Write the weights: matrices as 16-bit floats, vectors as 32-bit ones; no pickles."""
     state = {name: value.numpy() for name, value in network.state_dict().items()}
     kept = {n: v.astype(np.float16) if v.ndim > 1 else v for n, v in state.items()}
     content = io.BytesIO()
-    np.savez_compressed(content, **kept)
+    np.savez_compressed(content, about=np.array(json.dumps(about)), **kept)
     path.write_bytes(content.getvalue())
 
 

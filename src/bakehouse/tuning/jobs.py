@@ -47,6 +47,7 @@ from bakehouse.tuning.trainer import Seen, Trainer
 _JOB, _OPEN, _TRIAL = "tuning/job", "tuning/open", "tuning/trial"
 _NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,31}")
 _MOST_UNFINISHED = 100
+_PAUSE_S = 0.2
 _LOOK_S = 30.0
 """The longest between two looks at a trial of which no news came."""
 _ALL_FAILED = (
@@ -372,7 +373,9 @@ class TuningJobs:
                 await self._store_trial(run, trial)
                 await self._trainer.stop(trial.name)
             await self._trainer.changed(trial.name, since, _LOOK_S)
-            since = self._trainer.news(trial.name)
+            if (count := self._trainer.news(trial.name)) == since:
+                await asyncio.sleep(_PAUSE_S)  # nobody runs it any more, or nothing happens
+            since = count
 
     async def _note(
         self, run: _Run, trial: Trial, definition: Definition, seen: Seen | None

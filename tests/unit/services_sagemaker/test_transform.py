@@ -66,7 +66,9 @@ def test_every_object_is_answered_under_its_key(workshop: Workshop, sagemaker: A
     """Keys keep what stands behind the prefix and end in .out; the job tells what it was told."""
     created = sagemaker.create_transform_job(**request("plain"))
     assert created["TransformJobArn"] == arn("transform-job/plain")
-    sagemaker.get_waiter("transform_job_completed_or_stopped").wait(TransformJobName="plain")
+    waiter = sagemaker.get_waiter("transform_job_completed_or_stopped")
+    waiter.config.delay = 0.05
+    waiter.wait(TransformJobName="plain")
     job = ended(sagemaker, "plain")
     assert job["TransformJobStatus"] == "Completed"
     assert job["TransformResources"]["InstanceCount"] == 1

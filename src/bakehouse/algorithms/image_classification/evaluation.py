@@ -35,18 +35,31 @@ def evaluate(
         mirror: the mean over each picture and its mirror image, as our stored graph takes it.
         temperature: divides the answers.
     """
+    found = answers(network, pixels, device, mirror=mirror)
+    return probabilities(found, objective, temperature)
+
+
+def answers(
+    network: nn.Module, pixels: Tensor, device: torch.device, *, mirror: bool
+) -> list[Tensor]:
+    """What a network says of pictures, a row for each, and then of their mirror images."""
     network.eval()
-    rows = []
+    rows: list[list[Tensor]] = [[], []] if mirror else [[]]
     together = evaluated_together(pixels.shape[1:])
     with torch.inference_mode():
         for start in range(0, len(pixels), together):
             x = as_float(pixels[start : start + together].to(device))
-            answer = objective.probabilities(network(x) / temperature)
-            if mirror:
-                other = objective.probabilities(network(x.flip(3)) / temperature)
-                answer = (answer + other) / 2
-            rows.append(answer.cpu())
-    return torch.cat(rows)
+            for kept, seen in zip(rows, (x, x.flip(3)), strict=False):
+                kept.append(network(seen).cpu())
+    return [torch.cat(kept) for kept in rows]
+
+
+def probabilities(
+    answered: Sequence[Tensor], objective: Objective, temperature: float = 1.0
+) -> Tensor:
+    """The mean of the probabilities over all answers to the same pictures."""
+    each = [objective.probabilities(one / temperature) for one in answered]
+    return torch.stack(each).mean(0)
 
 
 def evaluated_together(shape: Sequence[int]) -> int:

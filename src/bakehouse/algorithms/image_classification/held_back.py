@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from bakehouse.algorithms.image_classification.calibration import (
     LEAST_IMAGES,
@@ -18,7 +18,7 @@ from bakehouse.algorithms.image_classification.calibration import (
     fit_temperature,
 )
 from bakehouse.algorithms.image_classification.channels import LabelledImages
-from bakehouse.algorithms.image_classification.evaluation import evaluate
+from bakehouse.algorithms.image_classification.evaluation import answers, probabilities
 from bakehouse.algorithms.image_classification.objectives import Objective, OneClass
 from bakehouse.algorithms.image_classification.plan import Plan, Recipe
 from bakehouse.algorithms.image_classification.scores import Share
@@ -57,8 +57,9 @@ def measure(
     pixels = torch.from_numpy(np.stack([train.images[place] for place in held.tolist()]))
     labels = torch.from_numpy(train.labels[held])
 
-    def probabilities_at(temperature: float) -> Tensor:
-        return evaluate(network, pixels, objective, device, mirror=True, temperature=temperature)
-
-    hits = objective.hits(probabilities_at(1.0), labels)
-    return Trust(Share(int(hits.sum()), len(labels)), fit_temperature(probabilities_at, labels))
+    answered = answers(network, pixels, device, mirror=True)
+    hits = objective.hits(probabilities(answered, objective), labels)
+    calibration = fit_temperature(
+        lambda temperature: probabilities(answered, objective, temperature), labels
+    )
+    return Trust(Share(int(hits.sum()), len(labels)), calibration)
