@@ -5,7 +5,20 @@ from __future__ import annotations
 import click
 
 from bakehouse import __version__
-from bakehouse.cli import data, demo, down, env, exec, graph, keys, package, proxy, status, up
+from bakehouse.cli import (
+    data,
+    demo,
+    down,
+    env,
+    exec,
+    graph,
+    im2rec,
+    keys,
+    package,
+    proxy,
+    status,
+    up,
+)
 
 HELP = """Run AWS machine-learning workflows for real, on this machine.
 
@@ -39,6 +52,7 @@ for _command in (
     down.command,
     demo.command,
     data.command,
+    im2rec.command,
     package.command,
     graph.command,
     proxy.command,

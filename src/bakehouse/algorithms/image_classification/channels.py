@@ -7,11 +7,10 @@ encoded pictures with labels, which are decoded once into a mapped file.
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -317,7 +316,6 @@ class _Records:
 
     def __init__(self, folder: Path, files: Sequence[Path], channel: str) -> None:
         self._channel = channel
-        self._open = threading.local()
         self.places: list[tuple[Path, Place]] = []
         root = folder.resolve()
         for path in files:
@@ -350,14 +348,8 @@ class _Records:
     def _payload(self, path: Path, place: Place) -> bytes:
         if place.size > FILE_BYTES:
             raise self._damaged(path, f"record {place.number} is over {FILE_BYTES} bytes")
-        return read_payload(self._file(path), place)
-
-    def _file(self, path: Path) -> BinaryIO:
-        """The file as this thread has it open."""
-        files: dict[Path, BinaryIO] = self._open.__dict__.setdefault("files", {})
-        if path not in files:
-            files[path] = path.open("rb")
-        return files[path]
+        with path.open("rb") as file:
+            return read_payload(file, place)
 
     def _damaged(self, path: Path, why: str) -> CustomerError:
         return CustomerError(
