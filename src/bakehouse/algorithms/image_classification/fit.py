@@ -32,6 +32,8 @@ from bakehouse.algorithms.image_classification.scores import (
     Share,
 )
 
+SHARED = 3
+"""A stream of randomness of its own; see ``batches``."""
 LINE_EVERY = 20
 """Batches between two ``Batch`` lines; the first comes after one more than that."""
 
@@ -349,7 +351,9 @@ class _Training:
         everything = np.arange(len(self.train.labels))
         if self.place.sharded or self.world.size == 1:
             return everything
-        return everything[self.world.rank :: self.world.size]
+        # Not every other image of the list: in some lists all of those are of one class.
+        shuffled = np.random.default_rng((self.task.seed, SHARED)).permutation(everything)
+        return np.sort(shuffled[self.world.rank :: self.world.size])
 
     def _calibrate(self) -> None:
         """Measure on the images that were kept back, which now join the others."""

@@ -56,7 +56,8 @@ def begin_with(network: nn.Sequential, base: Base, *, keep_head: bool) -> None:
             raise CustomerError(
                 f"The weights of {base.origin} do not fit: {name} needs the shape"
                 f" {tuple(value.shape)}, there is {found}. image_shape, num_layers and, for"
-                " incremental training, num_classes have to be those that they were trained with."
+                " incremental training, num_classes have to be those that they were trained with;"
+                " BAKEHOUSE_PRETRAINED_MODEL may name a model of your own."
             )
         else:
             state[name] = torch.from_numpy(base.state[name].astype("float32"))
