@@ -266,6 +266,7 @@ class Bakehouse:
         kept = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
         environment = {name: os.environ[name] for name in kept if name in os.environ}
         environment["BAKEHOUSE_SEED"] = str(self._settings.seed)
+        environment["BAKEHOUSE_PRETRAINED_MODEL"] = self._settings.pretrained_model
         if self._settings.strict_defaults:
             environment["BAKEHOUSE_STRICT_DEFAULTS"] = "1"
         return environment

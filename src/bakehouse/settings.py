@@ -143,6 +143,13 @@ class Settings:
             "most": 2**63 - 1,
         },
     )
+    pretrained_model: str = field(
+        default="cifar98",
+        metadata={
+            "help": "What use_pretrained_model begins with: cifar98, which comes along, or a path "
+            "of a model.tar.gz."
+        },
+    )
     strict_defaults: bool = field(
         default=False, metadata={"help": "Use AWS's own hyperparameter defaults instead of ours."}
     )

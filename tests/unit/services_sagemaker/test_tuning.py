@@ -49,7 +49,8 @@ RATE = {"Name": "rate", "MinValue": "0.0", "MaxValue": "1.0", "ScalingType": "Li
 def request(name: str, **config: Any) -> dict[str, Any]:
     """Four trials, two at a time, of a rate between 0 and 1."""
     job = job_request("x")
-    definition = {k: v for k, v in job.items() if k not in ("TrainingJobName", "HyperParameters")}
+    left_out = ("TrainingJobName", "HyperParameters", "ResourceConfig")
+    definition = {k: v for k, v in job.items() if k not in left_out}
     return {
         "HyperParameterTuningJobName": name,
         "HyperParameterTuningJobConfig": {
@@ -66,6 +67,7 @@ def request(name: str, **config: Any) -> dict[str, Any]:
         "TrainingJobDefinition": {
             **definition,
             "StaticHyperParameters": {"layers": "7"},
+            "HyperParameterTuningResourceConfig": job["ResourceConfig"],  # as the SDK says it
             "RoleArn": ROLE,
         },
     }

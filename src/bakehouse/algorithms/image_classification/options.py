@@ -10,6 +10,9 @@ from bakehouse.algorithms.image_classification.checkpoints import EVERY_S
 from bakehouse.algorithms.image_classification.failures import CustomerError
 from bakehouse.algorithms.image_classification.hardware import Machine, this_machine
 
+SHIPPED = "cifar98"
+"""The weights that come with the package."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -26,7 +29,7 @@ class Options:
 
 
 def options_from(environment: Mapping[str, str]) -> Options:
-    """Read ``BAKEHOUSE_SEED`` (0), ``…_STRICT_DEFAULTS`` (off) and ``…_PRETRAINED_MODEL`` (none).
+    """Read ``BAKEHOUSE_SEED`` (0), ``…_STRICT_DEFAULTS`` (off), ``…_PRETRAINED_MODEL`` (cifar98).
 
     Raises:
         CustomerError: the seed is not a whole number.
@@ -35,5 +38,6 @@ def options_from(environment: Mapping[str, str]) -> Options:
     if not (seed.isascii() and seed.isdecimal()) or len(seed) > 19 or int(seed) >= 2**63:
         raise CustomerError(f"BAKEHOUSE_SEED is {seed!r}; expected a whole number below 2^63.")
     strict = environment.get("BAKEHOUSE_STRICT_DEFAULTS", "").lower() in ("1", "true", "yes", "on")
-    pretrained = environment.get("BAKEHOUSE_PRETRAINED_MODEL")
-    return Options(int(seed), strict, this_machine(), Path(pretrained) if pretrained else None)
+    named = environment.get("BAKEHOUSE_PRETRAINED_MODEL", SHIPPED)
+    pretrained = None if named == SHIPPED else Path(named).expanduser()
+    return Options(int(seed), strict, this_machine(), pretrained)

@@ -27,7 +27,9 @@ _RULES = (
     Rule(f"{CONFIG}.TuningJobCompletionCriteria.ConvergenceDetected", (None,), _ABSENT),
 )
 _DEFINITION_RULES = (
-    Rule("HyperParameterTuningResourceConfig", (None,), _ABSENT),
+    Rule("HyperParameterTuningResourceConfig.InstanceConfigs", (None, []), _ABSENT),
+    Rule("HyperParameterTuningResourceConfig.AllocationStrategy", (None,), _ABSENT),
+    Rule("HyperParameterTuningResourceConfig.VolumeKmsKeyId", (None, ""), _ABSENT),
     Rule("HyperParameterRanges.AutoParameters", (None, []), _ABSENT),
     Rule("AlgorithmSpecification.AlgorithmName", (None,), _ABSENT),
 )
@@ -47,6 +49,7 @@ _OF_A_TRIAL = (
     "Environment",
 )
 """What a definition says that CreateTrainingJob takes by the same name."""
+_RESOURCES = ("InstanceType", "InstanceCount", "VolumeSizeInGB", "VolumeKmsKeyId")
 _ECHOED = (
     CONFIG,
     "TrainingJobDefinition",
@@ -141,9 +144,12 @@ def _definition(given: Params, path: str, config: Params, owner: Params, arn: st
         raise InvalidInput(f"{CONFIG}.Strategy", "Grid", "categorical ranges only, for a grid")
     if config["Strategy"] == "Hyperband" and any(one.name == _RESOURCE for one in ranges):
         raise InvalidInput("ParameterRanges", _RESOURCE, "others: Hyperband itself chooses it")
-    if "ResourceConfig" not in given:
-        raise InvalidInput(f"{path}.ResourceConfig", None, "a value")
+    # The SDK sends the second of these, whose members are the first's.
+    resources = given.get("ResourceConfig") or given.get("HyperParameterTuningResourceConfig")
+    if not resources or "InstanceCount" not in resources:
+        raise InvalidInput(f"{path}.ResourceConfig", resources, "InstanceType and InstanceCount")
     request = {name: given[name] for name in _OF_A_TRIAL if name in given}
+    request["ResourceConfig"] = {k: resources[k] for k in _RESOURCES if k in resources}
     return Definition(
         name=given.get("DefinitionName"),
         metric=objective["MetricName"],
