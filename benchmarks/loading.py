@@ -1,7 +1,7 @@
 """How fast pictures are read: JPEGs of mixed size, decoded, resized and cropped, against training.
 
-The pictures are drawn from a seed. Loading has to be much faster than training consumes, and the memory of the
-process must not grow with the data.
+The pictures are drawn from a seed. Loading has to be much faster than training consumes, and the
+memory of the process must not grow with the data.
 
     python benchmarks/loading.py --images 9000
 """

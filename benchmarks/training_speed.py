@@ -1,7 +1,7 @@
 """How fast explicit hyperparameters train: images/s of a job's loop against a bare PyTorch loop.
 
-Both train ResNet-18 for 3 x 32 x 32 in batches of 32, in this process, on pictures that are in memory; they take
-turns, so that both meet the same machine.
+Both train ResNet-18 for 3 x 32 x 32 in batches of 32, in this process, on pictures that are in
+memory; they take turns, so that both meet the same machine.
 
     python benchmarks/training_speed.py --rounds 3
 """
