@@ -93,7 +93,7 @@ _WIDTHS_FROM: tuple[tuple[int, tuple[int, ...]], ...] = (
     (0, WIDTHS),
 )
 """The more images there are, the more weights can be learned."""
-_EPOCHS_AT_1000, _EPOCHS_FALL = {"float32": 50, "mixed": 80}, 0.3
+_EPOCHS_AT_1000, _EPOCHS_FALL = {"float32": 50, "mixed": 70}, 0.3
 """As many as take less than a minute on two cores. A data set that is larger by a factor is seen
 less often by that factor's power."""
 EPOCHS = 8, 100
