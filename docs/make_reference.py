@@ -52,7 +52,10 @@ def commands_page() -> str:
     """The help of every command, as the command itself prints it."""
     parts = ["# Commands\n"]
     for name, command in _commands(main):
-        context = click.Context(command, info_name=f"bakehouse {name}", terminal_width=88)
+        # As below the root, whose settings every command takes over.
+        context = click.Context(
+            command, info_name=f"bakehouse {name}", terminal_width=88, **main.context_settings
+        )
         parts.append(f"## bakehouse {name}\n\n```text\n{command.get_help(context)}\n```\n")
     return "\n".join(parts)
 
